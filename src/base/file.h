@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef MRQ_BASE_FILE_H
+#define MRQ_BASE_FILE_H
+
+/*
+ * Descriptors and whole files: complete reads and writes, EINTR retried, and state files
+ * that are replaced whole.
+ */
+#include <sys/types.h>
+
+#include "error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/** Read len bytes at off; a short file is MRQ_E_FORMAT.  `what` names the object. */
+MRQ_MUST_CHECK enum mrq_status mrq_pread_full(int fd, void *ret, size_t len, off_t off,
+					      const char *what, struct mrq_error *err);
+/** Read up to len bytes at off into ret; *ret_len tells how many (short only at the end). */
+MRQ_MUST_CHECK enum mrq_status mrq_pread_upto(int fd, void *ret, size_t len, off_t off,
+					      size_t *ret_len, const char *what,
+					      struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status mrq_pwrite_full(int fd, const void *data, size_t len,
+					       off_t off, const char *what,
+					       struct mrq_error *err);
+
+/**
+ * Read a whole file of at most max bytes; more is MRQ_E_LIMIT.  *ret is malloc'ed, with a
+ * NUL after the last byte that *ret_len does not count.
+ */
+MRQ_MUST_CHECK enum mrq_status mrq_file_load(int dirfd, const char *name, size_t max,
+					     uint8_t **ret, size_t *ret_len,
+					     struct mrq_error *err);
+/** Replace a file whole: temporary in the same folder, fsync, rename, fsync of the folder. */
+MRQ_MUST_CHECK enum mrq_status mrq_file_replace(int dirfd, const char *name,
+						const void *data, size_t len, mode_t mode,
+						struct mrq_error *err);
+/** mkdir -p of an absolute or relative path, new folders with mode. */
+MRQ_MUST_CHECK enum mrq_status mrq_make_dirs(const char *path, mode_t mode,
+					     struct mrq_error *err);
+
+#endif
