@@ -47,5 +47,7 @@ bool mrq_hex_decode(const char *text, uint8_t *ret, size_t len);
 
 /** CRC-32C (Castagnoli, RFC 3720 B.4), continued from crc (0 to begin). */
 uint32_t mrq_crc32c(uint32_t crc, const void *data, size_t len);
+/** The same without instructions of the processor, for those that have none. */
+uint32_t mrq_crc32c_portable(uint32_t crc, const void *data, size_t len);
 
 #endif

@@ -64,13 +64,16 @@ mrq_status_name(enum mrq_status status)
 	return "unknown";
 }
 
-/* Names and values come from files and users: they must not steer a terminal or a log. */
-static void
-blunt_controls(char *text)
+void
+mrq_blunt_controls(char *text)
 {
+	unsigned char before = 0;
+
 	for (; *text; text++) {
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+		unsigned char c = (unsigned char)*text;
+		if (c < 0x20 || c == 0x7f || (before == 0xc2 && c >= 0x80 && c <= 0x9f))
 			*text = '?';
+		before = c;
 	}
 }
 
@@ -91,10 +94,10 @@ static void
 fill(struct mrq_error *err, enum mrq_status status, int sys_errno, const char *fmt,
      va_list ap)
 {
-	char text[TEXT_MAX];
+	char text[TEXT_MAX] = "";
 
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
-	blunt_controls(text);
+	mrq_blunt_controls(text);
 	err->status = status;
 	err->sys_errno = sys_errno;
 	memcpy(err->msg, text, sizeof(text));
@@ -135,7 +138,7 @@ mrq_fail_sys(struct mrq_error *err, const char *fmt, ...)
 enum mrq_status
 mrq_while(struct mrq_error *err, enum mrq_status status, const char *fmt, ...)
 {
-	char text[TEXT_MAX];
+	char text[TEXT_MAX] = "";
 	va_list ap;
 
 	if (!err)
@@ -143,7 +146,7 @@ mrq_while(struct mrq_error *err, enum mrq_status status, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	blunt_controls(text);
+	mrq_blunt_controls(text);
 	append(text, ": ");
 	append(text, err->msg);
 	memcpy(err->msg, text, sizeof(text));

@@ -25,17 +25,21 @@ MRQ_MUST_CHECK enum mrq_status mrq_pwrite_full(int fd, const void *data, size_t 
 					       struct mrq_error *err);
 
 /**
- * Read a whole file of at most max bytes; more is MRQ_E_LIMIT.  *ret is malloc'ed, with a
- * NUL after the last byte that *ret_len does not count.
+ * Read a whole regular file of at most max bytes; more is MRQ_E_LIMIT, none at all
+ * MRQ_E_NOT_FOUND (sys_errno ENOENT), not regular MRQ_E_INVAL.  *ret is malloc'ed, with a NUL
+ * after the last byte that *ret_len does not count; a secret is the caller's to wipe.
  */
 MRQ_MUST_CHECK enum mrq_status mrq_file_load(int dirfd, const char *name, size_t max,
 					     uint8_t **ret, size_t *ret_len,
 					     struct mrq_error *err);
-/** Replace a file whole: temporary in the same folder, fsync, rename, fsync of the folder. */
+/**
+ * Replace a file whole: temporary in the same folder, fsync, rename, fsync of the folder.
+ * `mode` is set as it is, whatever the umask.
+ */
 MRQ_MUST_CHECK enum mrq_status mrq_file_replace(int dirfd, const char *name,
-						const void *data, size_t len, mode_t mode,
-						struct mrq_error *err);
-/** mkdir -p of an absolute or relative path, new folders with mode. */
+						const void *data, size_t len,
+						mode_t mode, struct mrq_error *err);
+/** mkdir -p of an absolute or relative path below PATH_MAX, new folders with mode. */
 MRQ_MUST_CHECK enum mrq_status mrq_make_dirs(const char *path, mode_t mode,
 					     struct mrq_error *err);
 
