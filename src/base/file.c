@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define TEMPORARY_TRIES 16
+#define SIZELESS_MAX    ((size_t)1 << 20)
 
 enum mrq_status
 mrq_pread_upto(int fd, void *ret, size_t len, off_t off, size_t *ret_len,
@@ -75,7 +76,9 @@ mrq_pwrite_full(int fd, const void *data, size_t len, off_t off, const char *wha
 static size_t
 expected_size(const struct stat *st, size_t max)
 {
-	return st->st_size > 0 ? (size_t)st->st_size : max;
+	if (st->st_size > 0)
+		return (size_t)st->st_size;
+	return max < SIZELESS_MAX ? max : SIZELESS_MAX;
 }
 
 static enum mrq_status

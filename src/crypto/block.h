@@ -14,8 +14,10 @@
 
 #include <marque/types.h>
 
-#define MRQ_NONCE_BYTES 12
-#define MRQ_TAG_BYTES 16
+#define MRQ_NONCE_BYTES       12
+#define MRQ_TAG_BYTES         16
+#define MRQ_BLOCK_MAX         65536 /* bytes of one block; more is MRQ_E_LIMIT */
+#define MRQ_BLOCK_AAD_VERSION 1     /* the format's version as it stands in the AAD */
 
 struct mrq_block_cipher;
 

@@ -5,9 +5,9 @@
 /* Digests and MACs: SHA-256, HMAC-SHA-256, BLAKE2b-256. */
 #include "secret.h"
 
-#define MRQ_SHA256_BYTES 32
-#define MRQ_BLAKE2B_BYTES 32
-#define MRQ_MAC_BYTES 32
+#define MRQ_SHA256_BYTES   32
+#define MRQ_BLAKE2B_BYTES  32
+#define MRQ_MAC_BYTES      32
 #define MRQ_TREE_MAC_BYTES 16
 
 void mrq_sha256(const void *data, size_t len, uint8_t ret[static MRQ_SHA256_BYTES]);

@@ -11,7 +11,7 @@
 #include <marque/types.h>
 
 #define MRQ_WRAPPED_BYTES 40
-#define MRQ_COMMIT_BYTES 32
+#define MRQ_COMMIT_BYTES  32
 
 void mrq_kdf_wrap_key(const struct mrq_content_key *ck, const struct mrq_guid *file_id,
 		      struct mrq_wrap_key *ret);
@@ -28,8 +28,9 @@ void mrq_kdf_commitment(const struct mrq_data_key *dk, const struct mrq_guid *fi
 void mrq_key_wrap(const struct mrq_wrap_key *wk, const struct mrq_data_key *dk,
 		  uint8_t ret[static MRQ_WRAPPED_BYTES]);
 /** MRQ_E_DAMAGED when the wrapped key is not this wrap key's. */
-MRQ_MUST_CHECK enum mrq_status mrq_key_unwrap(const struct mrq_wrap_key *wk,
-					      const uint8_t wrapped[static MRQ_WRAPPED_BYTES],
-					      struct mrq_data_key *ret, struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status
+mrq_key_unwrap(const struct mrq_wrap_key *wk,
+	       const uint8_t wrapped[static MRQ_WRAPPED_BYTES],
+	       struct mrq_data_key *ret, struct mrq_error *err);
 
 #endif

@@ -16,8 +16,8 @@
  */
 #include "secret.h"
 
-#define MRQ_KID_TEXT 44 /* bytes of a key id with its NUL */
-#define MRQ_JWK_MAX 512 /* bytes of a public key as JWK JSON */
+#define MRQ_KID_TEXT 44  /* bytes of a key id with its NUL */
+#define MRQ_JWK_MAX  512 /* bytes of a public key as JWK JSON */
 
 struct mrq_private_key;
 struct mrq_public_key;
@@ -45,35 +45,40 @@ MRQ_MUST_CHECK enum mrq_status mrq_public_key_parse(const char *jwk, size_t len,
 						    struct mrq_public_key **ret,
 						    struct mrq_error *err);
 /** As JWK JSON, members in RFC 7638 order. */
-void mrq_public_key_format(const struct mrq_public_key *key, char ret[static MRQ_JWK_MAX]);
+void mrq_public_key_format(const struct mrq_public_key *key,
+			   char ret[static MRQ_JWK_MAX]);
 const char *mrq_public_key_kid(const struct mrq_public_key *key);
 void mrq_public_key_free(struct mrq_public_key *key);
 MRQ_DEFINE_CLEANUP(mrq_public_key_free, struct mrq_public_key *)
 
 /** Sign payload as a compact JWS with header typ; *ret malloc'ed, NUL-terminated. */
 MRQ_MUST_CHECK enum mrq_status mrq_jws_sign(const struct mrq_private_key *key,
-					    const char *typ, const void *payload, size_t len,
-					    char **ret, struct mrq_error *err);
+					    const char *typ, const void *payload,
+					    size_t len, char **ret,
+					    struct mrq_error *err);
 /**
  * Split and decode a compact JWS without trusting it, for reading kid and typ.
  * payload *ret is malloc'ed, NUL-terminated.  `kid` may be NULL.
  */
-MRQ_MUST_CHECK enum mrq_status mrq_jws_peek(const char *jws, size_t len, const char *typ,
-					    char kid[MRQ_KID_TEXT], char **ret,
-					    size_t *ret_len, struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status mrq_jws_peek(const char *jws, size_t len,
+					    const char *typ, char kid[MRQ_KID_TEXT],
+					    char **ret, size_t *ret_len,
+					    struct mrq_error *err);
 /** Verify; MRQ_E_FORGED when the signature, alg (only ES256) or typ is wrong. */
-MRQ_MUST_CHECK enum mrq_status mrq_jws_verify(const char *jws, size_t len, const char *typ,
-					      const struct mrq_public_key *key, char **ret,
-					      size_t *ret_len, struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status mrq_jws_verify(const char *jws, size_t len,
+					      const char *typ,
+					      const struct mrq_public_key *key,
+					      char **ret, size_t *ret_len,
+					      struct mrq_error *err);
 
 /** Encrypt a content key to a public key as a compact JWE; *ret malloc'ed. */
-MRQ_MUST_CHECK enum mrq_status mrq_jwe_seal_content_key(const struct mrq_public_key *to,
-							const struct mrq_content_key *ck,
-							char **ret, struct mrq_error *err);
-MRQ_MUST_CHECK enum mrq_status mrq_jwe_open_content_key(const struct mrq_private_key *key,
-							const char *jwe, size_t len,
-							struct mrq_content_key *ret,
-							struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status
+mrq_jwe_seal_content_key(const struct mrq_public_key *to,
+			 const struct mrq_content_key *ck, char **ret,
+			 struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status
+mrq_jwe_open_content_key(const struct mrq_private_key *key, const char *jwe, size_t len,
+			 struct mrq_content_key *ret, struct mrq_error *err);
 
 struct mrq_pk_counters {
 	uint64_t sign, verify, seal, open;

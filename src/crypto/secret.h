@@ -66,8 +66,8 @@ struct mrq_secret_buf {
 };
 void mrq_secret_buf_clear(struct mrq_secret_buf *buf);
 MRQ_DEFINE_CLEANUP_VALUE(mrq_secret_buf_clear, struct mrq_secret_buf)
-MRQ_MUST_CHECK enum mrq_status mrq_secret_buf_init(struct mrq_secret_buf *ret, size_t len,
-						   struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status mrq_secret_buf_init(struct mrq_secret_buf *ret,
+						   size_t len, struct mrq_error *err);
 
 /** Wipe any memory so that the compiler cannot leave it out. */
 void mrq_wipe(void *p, size_t len);
