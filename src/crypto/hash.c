@@ -1,53 +1,57 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * SHA-256 by OpenSSL's plain functions, deprecated as they are: EVP allocates for each digest
+ * and for each copy of a state, and so could fail where no caller can.
+ */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "hash.h"
+
+#include <openssl/sha.h>
+#include <sodium.h>
 
 #include "internal.h"
 
-#include <sodium.h>
-
 #include <string.h>
 
-#define SHA256_INPUT_BYTES 64 /* of one compression: HMAC's block */
-
 struct mrq_sha256_ctx {
-	EVP_MD_CTX *md;
+	SHA256_CTX state;
 };
 
 void
 mrq_sha256(const void *data, size_t len, uint8_t ret[static MRQ_SHA256_BYTES])
 {
-	struct mrq_scratch *s MRQ_CLEANUP(mrq_scratch_give) = mrq_scratch_take();
+	struct mrq_sha256_ctx ctx;
 
-	mrq_must(EVP_DigestInit_ex2(s->md, NULL, NULL));
-	mrq_must(EVP_DigestUpdate(s->md, data, len));
-	mrq_must(EVP_DigestFinal_ex(s->md, ret, NULL));
+	mrq_must(SHA256_Init(&ctx.state));
+	mrq_sha256_update(&ctx, data, len);
+	mrq_sha256_final(&ctx, ret);
 }
 
 enum mrq_status
 mrq_sha256_new(struct mrq_sha256_ctx **ret, struct mrq_error *err)
 {
-	struct mrq_sha256_ctx *ctx MRQ_CLEANUP(mrq_sha256_free) =
-		calloc(1, sizeof(*ctx));
+	struct mrq_sha256_ctx *ctx = malloc(sizeof(*ctx));
 
-	if (ctx)
-		ctx->md = EVP_MD_CTX_new();
-	if (!ctx || !ctx->md ||
-	    EVP_DigestInit_ex2(ctx->md, mrq_algorithms_get()->sha256, NULL) != 1)
+	if (!ctx)
 		return mrq_fail(err, MRQ_E_NOMEM, "no memory for a digest");
-	*ret = MRQ_STEAL(ctx);
+	mrq_must(SHA256_Init(&ctx->state));
+	*ret = ctx;
 	return MRQ_OK;
 }
 
 void
 mrq_sha256_update(struct mrq_sha256_ctx *ctx, const void *data, size_t len)
 {
-	mrq_must(EVP_DigestUpdate(ctx->md, data, len));
+	if (len)
+		mrq_must(SHA256_Update(&ctx->state, data, len));
 }
 
+/* The state tells the input of keyed digests: gone once it is used. */
 void
 mrq_sha256_final(struct mrq_sha256_ctx *ctx, uint8_t ret[static MRQ_SHA256_BYTES])
 {
-	mrq_must(EVP_DigestFinal_ex(ctx->md, ret, NULL));
+	mrq_must(SHA256_Final(ret, &ctx->state));
+	mrq_wipe(&ctx->state, sizeof(ctx->state));
 }
 
 void
@@ -55,49 +59,45 @@ mrq_sha256_free(struct mrq_sha256_ctx *ctx)
 {
 	if (!ctx)
 		return;
-	EVP_MD_CTX_free(ctx->md);
+	mrq_wipe(ctx, sizeof(*ctx));
 	free(ctx);
 }
 
 /* One half of HMAC: the digest of (key ^ pad) followed by the pieces. */
 static void
-keyed_digest(EVP_MD_CTX *md, const void *key, size_t key_len, uint8_t pad,
+keyed_digest(const void *key, size_t key_len, uint8_t pad,
 	     const struct mrq_piece *pieces, size_t n, uint8_t *ret)
 {
-	uint8_t block[SHA256_INPUT_BYTES] = { 0 };
+	uint8_t block[SHA256_CBLOCK] = { 0 };
+	struct mrq_sha256_ctx ctx;
 
 	memcpy(block, key, key_len);
 	for (size_t i = 0; i < sizeof(block); i++)
 		block[i] ^= pad;
-	mrq_must(EVP_DigestInit_ex2(md, NULL, NULL));
-	mrq_must(EVP_DigestUpdate(md, block, sizeof(block)));
+	mrq_must(SHA256_Init(&ctx.state));
+	mrq_sha256_update(&ctx, block, sizeof(block));
 	for (size_t i = 0; i < n; i++)
-		mrq_must(EVP_DigestUpdate(md, pieces[i].data, pieces[i].len));
-	mrq_must(EVP_DigestFinal_ex(md, ret, NULL));
+		mrq_sha256_update(&ctx, pieces[i].data, pieces[i].len);
+	mrq_sha256_final(&ctx, ret);
 	mrq_wipe(block, sizeof(block));
 }
 
-/* RFC 2104 on the thread's digest: EVP_MAC allocates three times a call. */
 void
 mrq_hmac_raw(const void *key, size_t key_len, const struct mrq_piece *pieces, size_t n,
 	     uint8_t ret[static MRQ_MAC_BYTES])
 {
-	struct mrq_scratch *s MRQ_CLEANUP(mrq_scratch_give) = mrq_scratch_take();
-	uint8_t inner[MRQ_SHA256_BYTES], hashed[MRQ_SHA256_BYTES];
+	uint8_t inner[MRQ_SHA256_BYTES], hashed[MRQ_SHA256_BYTES] = { 0 };
 	const struct mrq_piece again = { inner, sizeof(inner) };
 
-	if (key_len > SHA256_INPUT_BYTES) {
-		mrq_must(EVP_DigestInit_ex2(s->md, NULL, NULL));
-		mrq_must(EVP_DigestUpdate(s->md, key, key_len));
-		mrq_must(EVP_DigestFinal_ex(s->md, hashed, NULL));
+	if (key_len > SHA256_CBLOCK) {
+		mrq_sha256(key, key_len, hashed);
 		key = hashed;
 		key_len = sizeof(hashed);
 	}
-	keyed_digest(s->md, key, key_len, 0x36, pieces, n, inner);
-	keyed_digest(s->md, key, key_len, 0x5c, &again, 1, ret);
+	keyed_digest(key, key_len, 0x36, pieces, n, inner);
+	keyed_digest(key, key_len, 0x5c, &again, 1, ret);
 	mrq_wipe(inner, sizeof(inner));
-	if (key == hashed)
-		mrq_wipe(hashed, sizeof(hashed));
+	mrq_wipe(hashed, sizeof(hashed));
 }
 
 void

@@ -13,44 +13,30 @@
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static const char *missing; /* what could not be started; NULL when all is well */
 static struct mrq_algorithms algorithms;
-static pthread_key_t scratch_key;
-static _Thread_local struct mrq_scratch *own;
-static struct mrq_scratch *shared; /* guarded by shared_lock */
+static pthread_key_t kwp_key;
+static _Thread_local EVP_CIPHER_CTX *own;
+static EVP_CIPHER_CTX *shared; /* guarded by shared_lock */
 static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void
-scratch_free(struct mrq_scratch *s)
-{
-	EVP_MD_CTX_free(s->md);
-	EVP_CIPHER_CTX_free(s->kwp);
-	free(s);
-}
-MRQ_DEFINE_CLEANUP(scratch_free, struct mrq_scratch *)
-
-static void
-scratch_exit(void *s)
+kwp_exit(void *kwp)
 {
 	own = NULL;
-	scratch_free(s);
+	EVP_CIPHER_CTX_free(kwp);
 }
 
-static struct mrq_scratch *
-scratch_new(void)
+static EVP_CIPHER_CTX *
+kwp_new(void)
 {
 	static const uint8_t zeros[MRQ_KEY_BYTES];
-	struct mrq_scratch *s MRQ_CLEANUP(scratch_free) = calloc(1, sizeof(*s));
+	EVP_CIPHER_CTX *kwp MRQ_CLEANUP(EVP_CIPHER_CTX_free) = EVP_CIPHER_CTX_new();
 
-	if (!s)
+	if (!kwp)
 		return NULL;
-	s->md = EVP_MD_CTX_new();
-	s->kwp = EVP_CIPHER_CTX_new();
-	if (!s->md || !s->kwp)
+	EVP_CIPHER_CTX_set_flags(kwp, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
+	if (EVP_CipherInit_ex2(kwp, algorithms.kwp, zeros, NULL, 1, NULL) != 1)
 		return NULL;
-	EVP_CIPHER_CTX_set_flags(s->kwp, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
-	if (EVP_DigestInit_ex2(s->md, algorithms.sha256, NULL) != 1 ||
-	    EVP_CipherInit_ex2(s->kwp, algorithms.kwp, zeros, NULL, 1, NULL) != 1)
-		return NULL;
-	return MRQ_STEAL(s);
+	return MRQ_STEAL(kwp);
 }
 
 static void
@@ -76,8 +62,7 @@ start(void)
 		missing = "AES-256 and SHA-256 of OpenSSL";
 		return;
 	}
-	if (pthread_key_create(&scratch_key, scratch_exit) != 0 ||
-	    !(shared = scratch_new()))
+	if (pthread_key_create(&kwp_key, kwp_exit) != 0 || !(shared = kwp_new()))
 		missing = "contexts of OpenSSL";
 }
 
@@ -100,16 +85,16 @@ mrq_algorithms_get(void)
 	return &algorithms;
 }
 
-struct mrq_scratch *
-mrq_scratch_take(void)
+EVP_CIPHER_CTX *
+mrq_kwp_take(void)
 {
 	if (own)
 		return own;
 
 	mrq_must(mrq_crypto_init(NULL) == MRQ_OK);
-	struct mrq_scratch *s MRQ_CLEANUP(scratch_free) = scratch_new();
-	if (s && pthread_setspecific(scratch_key, s) == 0) {
-		own = MRQ_STEAL(s);
+	EVP_CIPHER_CTX *kwp MRQ_CLEANUP(EVP_CIPHER_CTX_free) = kwp_new();
+	if (kwp && pthread_setspecific(kwp_key, kwp) == 0) {
+		own = MRQ_STEAL(kwp);
 		return own;
 	}
 	(void)pthread_mutex_lock(&shared_lock);
@@ -117,8 +102,8 @@ mrq_scratch_take(void)
 }
 
 void
-mrq_scratch_give(struct mrq_scratch *scratch)
+mrq_kwp_give(EVP_CIPHER_CTX *kwp)
 {
-	if (scratch == shared)
+	if (kwp == shared)
 		(void)pthread_mutex_unlock(&shared_lock);
 }

@@ -19,16 +19,13 @@ struct mrq_algorithms {
 const struct mrq_algorithms *mrq_algorithms_get(void);
 
 /**
- * Contexts of one thread, so that digests, MACs and key wraps neither allocate nor fail.
- * A thread that has no memory for its own shares the one made at the start, under a lock.
+ * This thread's AES-256-KWP context, keyed with zeros between uses, so that a key wrap neither
+ * allocates nor fails.  A thread that has no memory for its own shares the one made at the
+ * start, under a lock.
  */
-struct mrq_scratch {
-	EVP_MD_CTX *md;      /* SHA-256 */
-	EVP_CIPHER_CTX *kwp; /* AES-256-KWP, keyed with zeros between uses */
-};
-struct mrq_scratch *mrq_scratch_take(void);
-void mrq_scratch_give(struct mrq_scratch *scratch);
-MRQ_DEFINE_CLEANUP(mrq_scratch_give, struct mrq_scratch *)
+EVP_CIPHER_CTX *mrq_kwp_take(void);
+void mrq_kwp_give(EVP_CIPHER_CTX *kwp);
+MRQ_DEFINE_CLEANUP(mrq_kwp_give, EVP_CIPHER_CTX *)
 
 /* For calls that fail only when memory is corrupt: going on would be worse. */
 static inline void

@@ -93,13 +93,13 @@ void
 mrq_key_wrap(const struct mrq_wrap_key *wk, const struct mrq_data_key *dk,
 	     uint8_t ret[static MRQ_WRAPPED_BYTES])
 {
-	struct mrq_scratch *s MRQ_CLEANUP(mrq_scratch_give) = mrq_scratch_take();
+	EVP_CIPHER_CTX *kwp MRQ_CLEANUP(mrq_kwp_give) = mrq_kwp_take();
 	int n;
 
-	mrq_must(EVP_CipherInit_ex2(s->kwp, NULL, wk->bytes, NULL, 1, NULL));
-	mrq_must(EVP_CipherUpdate(s->kwp, ret, &n, dk->bytes, sizeof(dk->bytes)));
+	mrq_must(EVP_CipherInit_ex2(kwp, NULL, wk->bytes, NULL, 1, NULL));
+	mrq_must(EVP_CipherUpdate(kwp, ret, &n, dk->bytes, sizeof(dk->bytes)));
 	mrq_must(n == MRQ_WRAPPED_BYTES);
-	forget_key(s->kwp);
+	forget_key(kwp);
 }
 
 enum mrq_status
@@ -107,13 +107,13 @@ mrq_key_unwrap(const struct mrq_wrap_key *wk,
 	       const uint8_t wrapped[static MRQ_WRAPPED_BYTES],
 	       struct mrq_data_key *ret, struct mrq_error *err)
 {
-	struct mrq_scratch *s MRQ_CLEANUP(mrq_scratch_give) = mrq_scratch_take();
+	EVP_CIPHER_CTX *kwp MRQ_CLEANUP(mrq_kwp_give) = mrq_kwp_take();
 	uint8_t plain[MRQ_WRAPPED_BYTES];
 	int n = 0;
 
-	mrq_must(EVP_CipherInit_ex2(s->kwp, NULL, wk->bytes, NULL, 0, NULL));
-	int ok = EVP_CipherUpdate(s->kwp, plain, &n, wrapped, MRQ_WRAPPED_BYTES);
-	forget_key(s->kwp);
+	mrq_must(EVP_CipherInit_ex2(kwp, NULL, wk->bytes, NULL, 0, NULL));
+	int ok = EVP_CipherUpdate(kwp, plain, &n, wrapped, MRQ_WRAPPED_BYTES);
+	forget_key(kwp);
 	if (ok == 1 && n == MRQ_KEY_BYTES)
 		memcpy(ret->bytes, plain, MRQ_KEY_BYTES);
 	mrq_wipe(plain, sizeof(plain));
