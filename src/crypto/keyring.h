@@ -16,8 +16,10 @@
  */
 #include "secret.h"
 
-#define MRQ_KID_TEXT 44  /* bytes of a key id with its NUL */
-#define MRQ_JWK_MAX  512 /* bytes of a public key as JWK JSON */
+#define MRQ_KID_TEXT 44    /* bytes of a key id with its NUL */
+#define MRQ_JWK_MAX  512   /* bytes of a public key as JWK JSON */
+#define MRQ_JWS_MAX  65536 /* bytes of a compact JWS; more is MRQ_E_LIMIT */
+#define MRQ_JWE_MAX  4096  /* bytes of a compact JWE; more is MRQ_E_LIMIT */
 
 struct mrq_private_key;
 struct mrq_public_key;
@@ -58,13 +60,17 @@ MRQ_MUST_CHECK enum mrq_status mrq_jws_sign(const struct mrq_private_key *key,
 					    struct mrq_error *err);
 /**
  * Split and decode a compact JWS without trusting it, for reading kid and typ.
- * payload *ret is malloc'ed, NUL-terminated.  `kid` may be NULL.
+ * payload *ret is malloc'ed, NUL-terminated.  `kid` may be NULL, and `typ` where any will do.
+ * MRQ_E_FORMAT, MRQ_E_LIMIT; MRQ_E_FORGED when alg or typ is wrong.
  */
 MRQ_MUST_CHECK enum mrq_status mrq_jws_peek(const char *jws, size_t len,
 					    const char *typ, char kid[MRQ_KID_TEXT],
 					    char **ret, size_t *ret_len,
 					    struct mrq_error *err);
-/** Verify; MRQ_E_FORGED when the signature, alg (only ES256) or typ is wrong. */
+/**
+ * Verify; MRQ_E_FORGED when the signature, alg (only ES256) or typ is wrong, or kid (where
+ * there is one) names another key.
+ */
 MRQ_MUST_CHECK enum mrq_status mrq_jws_verify(const char *jws, size_t len,
 					      const char *typ,
 					      const struct mrq_public_key *key,
