@@ -127,7 +127,7 @@ mrq_private_key_seal(const struct mrq_private_key *key,
 	mrq_p256_export(key->scalar, be);
 	close_scalar(mutable_key(key));
 	sealed[0] = SEALED_VERSION;
-	mrq_seal(under, be, sizeof(be), sealed_aad, sizeof(sealed_aad), sealed + 1);
+	mrq_seal(under, be, sizeof(be), sealed_aad, sizeof(sealed_aad) - 1, sealed + 1);
 	mrq_wipe(be, sizeof(be));
 	*ret = MRQ_STEAL(sealed);
 	*ret_len = SEALED_BYTES;
@@ -152,8 +152,8 @@ mrq_private_key_unseal(const uint8_t *data, size_t len,
 		private_key_new();
 	if (!key)
 		return mrq_fail(err, MRQ_E_NOMEM, "no memory for a private key");
-	MRQ_TRY(mrq_unseal(under, data + 1, len - 1, sealed_aad, sizeof(sealed_aad), be,
-			   err));
+	MRQ_TRY(mrq_unseal(under, data + 1, len - 1, sealed_aad, sizeof(sealed_aad) - 1,
+			   be, err));
 	enum mrq_status s = mrq_p256_import(be, key->scalar, err);
 	mrq_wipe(be, sizeof(be));
 	MRQ_TRY(s);
