@@ -12,13 +12,36 @@
 
 #define MRQ_CONTROL_MESSAGE_MAX 65536u
 
-/** Path of the socket of the mount that holds `path`; MRQ_E_NOT_FOUND when path is in no mount. */
+/**
+ * Path of the socket of the mount that holds `path`.
+ *
+ * @path  any object, the mount point included; symbolic links are followed
+ * @ret   buffer for the path
+ * @len   bytes of ret
+ *
+ * Returns MRQ_OK; MRQ_E_NOT_FOUND when path is in no marque mount; MRQ_E_LIMIT when ret is too
+ * small; MRQ_E_SYS.
+ */
 MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_control_path(const char *path, char *ret,
 							size_t len, struct mrq_error *err);
 
 /**
- * Call a mount.  request: JSON object {"verb": "why"|"status"|"flush"|"revoked"|"reload"|"drain"|"counters", ...}.
- * *ret: the answer's JSON, malloc'ed.  A refusal comes back as its status and sentence.
+ * Call the mount that holds `path`; waits for the answer, two minutes at most.
+ *
+ * @path     as in mrq_control_path
+ * @request  JSON object {"verb": V, ...}, below MRQ_CONTROL_MESSAGE_MAX bytes:
+ *             "why"       {"path": absolute, or below the mount; optional}: {"why": sentence}
+ *             "status"    {"source", "mount_point", "version", "pid", "uid", "shared", "read_only"}
+ *             "counters"  {"session": {...}, "mount": {...}}
+ *             "flush" "reload" "revoked" (poll now): {}
+ *             "drain"     {"seconds": integer; optional}: no open file is left, all is flushed, the
+ *                         mount is going away
+ * @ret      the answer, malloc'ed: an object with "status": "ok" and the members above
+ *
+ * A refusal comes back as its status and sentence: MRQ_E_DENIED for a verb that is root's and the
+ * mounting user's; "why" without any refusal is MRQ_E_NOT_FOUND; "drain" with files open MRQ_E_BUSY.
+ * Also MRQ_E_NOT_FOUND, as mrq_control_path; MRQ_E_LIMIT; MRQ_E_FORMAT; MRQ_E_SYS when nobody
+ * answers.
  */
 MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_control_call(const char *path,
 							const char *request, char **ret,
