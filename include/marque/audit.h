@@ -38,7 +38,7 @@ enum mrq_audit_event {
 	MRQ_AUDIT_ADMIN,   /* a change in the authority */
 	MRQ_AUDIT_RIGHTS,  /* the rights of others were listed */
 	MRQ_AUDIT_GAP,	   /* records were lost, with their number */
-	MRQ_AUDIT_CHECKPOINT, /* written by the log itself */
+	MRQ_AUDIT_CHECKPOINT, /* written by the log itself; appending one is MRQ_E_INVAL */
 };
 
 /** One record.  NULL strings and nil ids are left out of the line. */
@@ -66,6 +66,12 @@ struct mrq_audit_record {
 	enum mrq_status status; /* when not granted */
 	const char *reason; /* sentence; justification for label changes */
 	const char *correlation; /* id that runs through all parts */
+	struct mrq_guid template_id;
+	const char *owner, *issuer; /* mails */
+	const char *acting_as;	    /* mail, when principal acts for somebody else */
+	const char *address;	    /* of the client, numeric */
+	int64_t published;	    /* Unix seconds; 0: unknown */
+	uint64_t lost;		    /* MRQ_AUDIT_GAP: number of records */
 };
 
 MRQ_API const char *mrq_audit_event_name(enum mrq_audit_event event);
@@ -89,7 +95,15 @@ struct mrq_audit_filter {
 /** Called per matching line; return false to stop. */
 typedef bool (*mrq_audit_visit)(const struct mrq_audit_line *line, void *arg);
 
-/** Walk a log file (and its rotated predecessors, oldest first, when they stand beside it). */
+/**
+ * Walk a log file and its rotated predecessors PATH.1, PATH.2, ..., oldest first.  The first that is
+ * missing or compressed ends the row; a compressed one is named by a notice in the log.
+ * Lines that are no records are passed over, with a warning in the log.
+ *
+ * @filter  NULL: all.  path matches that file and all below a folder of that name
+ *
+ * Returns MRQ_OK; MRQ_E_NOT_FOUND without any file; MRQ_E_INVAL when not regular; MRQ_E_SYS.
+ */
 MRQ_API MRQ_MUST_CHECK enum mrq_status
 mrq_audit_search(const char *path, const struct mrq_audit_filter *filter,
 		 mrq_audit_visit visit, void *arg, struct mrq_error *err);
@@ -99,11 +113,19 @@ struct mrq_audit_verdict {
 	uint64_t bad_line; /* first line at which the chain breaks; 0: none */
 	const char *bad_what; /* "edited", "removed or reordered", "checkpoint forged", ...; static */
 	char bad_file[256];
+	uint64_t first_seq, last_seq; /* 0: no record */
+	uint64_t unsigned_tail; /* records after the last checkpoint whose signature was verified */
+	char head[65]; /* of the last whole line, hex: note it elsewhere to detect a cut tail */
 };
 
 /**
- * Verify chain and checkpoints.  public_jwk: the log's public key, NULL to check the chain alone.
- * Returns MRQ_OK when whole; MRQ_E_FORGED with *ret filled when not.
+ * Verify chain and checkpoints of a log and its rotated predecessors.
+ *
+ * @public_jwk  the log's public key; NULL to check the chain alone
+ * @ret         filled with MRQ_OK and MRQ_E_FORGED
+ *
+ * Returns MRQ_OK when whole; MRQ_E_FORGED when not; MRQ_E_NOT_FOUND, MRQ_E_INVAL, MRQ_E_SYS; those of
+ * mrq_public_key_parse for a bad key.
  */
 MRQ_API MRQ_MUST_CHECK enum mrq_status
 mrq_audit_verify(const char *path, const char *public_jwk, struct mrq_audit_verdict *ret,
