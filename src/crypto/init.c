@@ -46,13 +46,15 @@ start(void)
 		missing = "libsodium";
 		return;
 	}
-	/* Threads may still encrypt while another one calls exit. */
+	/*
+	 * Threads may still encrypt while another one calls exit.  No secure heap: it is of
+	 * fixed size, each thread's generator keeps some of it, and once it is used up every
+	 * signature fails; OpenSSL wipes private numbers on its plain heap as well.
+	 */
 	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL) != 1) {
 		missing = "OpenSSL";
 		return;
 	}
-	/* Without it, for want of lockable memory, OpenSSL uses its plain heap. */
-	(void)CRYPTO_secure_malloc_init(SECURE_HEAP_BYTES, SECURE_HEAP_MIN);
 	algorithms.gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
 	algorithms.kw = EVP_CIPHER_fetch(NULL, "AES-256-WRAP", NULL);
 	algorithms.kwp = EVP_CIPHER_fetch(NULL, "AES-256-WRAP-PAD", NULL);

@@ -18,13 +18,29 @@ mrq_b64_put(char *to, const void *data, size_t len)
 	return to + chars;
 }
 
-/* libsodium refuses padding, white space and stray bits at the end. */
+static bool
+is_alphabet(struct mrq_part text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.at[i];
+		if ((c < 'A' || c > 'Z') && (c < 'a' || c > 'z') &&
+		    (c < '0' || c > '9') && c != '-' && c != '_')
+			return false;
+	}
+	return true;
+}
+
+/*
+ * libsodium refuses stray bits at the end, but 1.0.18 takes some bytes above 127 for letters:
+ * hence the look at the alphabet before.
+ */
 static bool
 decode(struct mrq_part text, uint8_t *ret, size_t max, size_t *ret_len)
 {
 	const char *end = NULL;
 
-	return sodium_base642bin(ret, max, text.at, text.len, NULL, ret_len, &end,
+	return is_alphabet(text) &&
+	       sodium_base642bin(ret, max, text.at, text.len, NULL, ret_len, &end,
 				 B64) == 0 &&
 	       end == text.at + text.len;
 }
