@@ -8,6 +8,7 @@
  */
 #include <marque/error.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define MRQ_CONTROL_MESSAGE_MAX 65536u
@@ -45,6 +46,26 @@ MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_control_path(const char *path, char *
  */
 MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_control_call(const char *path,
 							const char *request, char **ret,
+							struct mrq_error *err);
+
+/** A mount of marque that this process sees. */
+struct mrq_mount_info {
+	const char *source;	 /* folder of the source tree, absolute */
+	const char *mount_point; /* absolute */
+};
+/** Called per mount; return false to stop. */
+typedef bool (*mrq_mount_visit)(const struct mrq_mount_info *mount, void *arg);
+/** Walk the mounts of marque, in the order of /proc/self/mountinfo. */
+MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_mounts_each(mrq_mount_visit visit, void *arg,
+						       struct mrq_error *err);
+/**
+ * The mount point under which a file of a source tree is mounted now: who would write there goes
+ * through that mount.  path: absolute, without symbolic links; ret: len bytes, NUL included.
+ *
+ * Returns MRQ_OK; MRQ_E_NOT_FOUND when path is below no mounted source; MRQ_E_LIMIT; MRQ_E_SYS.
+ */
+MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_source_mount(const char *path, char *ret,
+							size_t len,
 							struct mrq_error *err);
 
 #endif
