@@ -13,7 +13,8 @@ enum mrq_log_level { MRQ_LOG_ERROR, MRQ_LOG_WARNING, MRQ_LOG_NOTICE, MRQ_LOG_DEB
 typedef void (*mrq_log_sink)(enum mrq_log_level level, const char *msg, void *arg);
 
 /** Set before threads start. */
-void mrq_log_set_sink(mrq_log_sink sink, enum mrq_log_level max, void *arg);
-void mrq_log(enum mrq_log_level level, const char *fmt, ...) MRQ_PRINTF(2, 3);
+/* One hook per process: exported, so that program and library share it. */
+MRQ_API void mrq_log_set_sink(mrq_log_sink sink, enum mrq_log_level max, void *arg);
+MRQ_API void mrq_log(enum mrq_log_level level, const char *fmt, ...) MRQ_PRINTF(2, 3);
 
 #endif

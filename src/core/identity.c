@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/identity.h"
+
+#include <grp.h>
+#include <pthread.h>
+#include <pwd.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+#define SLOTS 256u /* a power of two */
+#define NSS_BUF 65536
+#define ASK_NS 30000000000ll
+
+struct mrq_identity_ref {
+	atomic_uint refs;
+	struct mrq_identity *who;
+};
+
+struct slot {
+	uid_t uid;
+	int64_t until;
+	struct mrq_identity_ref *ref;
+};
+
+struct mrq_identities {
+	pthread_mutex_t lock;
+	struct slot slots[SLOTS]; /* guarded by lock */
+};
+
+const struct mrq_identity *
+mrq_identity_get(const struct mrq_identity_ref *ref)
+{
+	return ref->who;
+}
+
+void
+mrq_identity_unref(struct mrq_identity_ref *ref)
+{
+	if (!ref || atomic_fetch_sub(&ref->refs, 1) != 1)
+		return;
+	mrq_identity_free(ref->who);
+	free(ref);
+}
+
+enum mrq_status
+mrq_identities_new(struct mrq_identities **ret, struct mrq_error *err)
+{
+	struct mrq_identities *ids = calloc(1, sizeof(*ids));
+	if (!ids)
+		return mrq_fail(err, MRQ_E_NOMEM, "no memory for the table of identities");
+	pthread_mutex_init(&ids->lock, NULL);
+	*ret = ids;
+	return MRQ_OK;
+}
+
+void
+mrq_identities_drop(struct mrq_identities *ids)
+{
+	pthread_mutex_lock(&ids->lock);
+	for (size_t i = 0; i < SLOTS; i++) {
+		mrq_identity_unref(ids->slots[i].ref);
+		ids->slots[i] = (struct slot){ 0 };
+	}
+	pthread_mutex_unlock(&ids->lock);
+}
+
+void
+mrq_identities_free(struct mrq_identities *ids)
+{
+	if (!ids)
+		return;
+	mrq_identities_drop(ids);
+	pthread_mutex_destroy(&ids->lock);
+	free(ids);
+}
+
+/** Put name and organisation into a pattern: "%u@%o", "%g@%o", "%%". */
+static enum mrq_status
+expand(const char *pattern, const char *name, const char *org,
+       char ret[static MRQ_MAIL_MAX + 1], struct mrq_error *err)
+{
+	size_t n = 0;
+	for (const char *p = pattern; *p; p++) {
+		char one[2] = { *p, 0 };
+		const char *piece = one;
+		if (*p == '%') {
+			p++;
+			if (*p == 'u' || *p == 'g')
+				piece = name;
+			else if (*p == 'o')
+				piece = org;
+			else if (*p != '%')
+				return mrq_fail(err, MRQ_E_CONFIG,
+						"identity pattern '%.64s' has an unknown "
+						"%% sign; use %%u, %%g, %%o", pattern);
+		}
+		size_t len = strlen(piece);
+		if (n + len > MRQ_MAIL_MAX)
+			return mrq_fail(err, MRQ_E_LIMIT,
+					"the mail of '%.64s' is longer than %d bytes", name,
+					MRQ_MAIL_MAX);
+		memcpy(ret + n, piece, len);
+		n += len;
+	}
+	ret[n] = 0;
+	for (size_t i = 0; i < n; i++)
+		if (ret[i] >= 'A' && ret[i] <= 'Z')
+			ret[i] = (char)(ret[i] + ('a' - 'A'));
+	if (!mrq_mail_valid(ret))
+		return mrq_fail(err, MRQ_E_CONFIG, "'%.128s' is no mail address", ret);
+	return MRQ_OK;
+}
+
+static enum mrq_status
+find_account(uid_t uid, char *buf, size_t len, struct passwd *pw, struct mrq_error *err)
+{
+	struct passwd *found = NULL;
+	int e = getpwuid_r(uid, pw, buf, len, &found);
+	if (e || !found)
+		return mrq_fail(err, MRQ_E_DENIED,
+				"uid %u has no account, so no principal; give it one or a rule "
+				"'uid.%u = MAIL' in [identity]", uid, uid);
+	return MRQ_OK;
+}
+
+enum mrq_status
+mrq_identity_mail(const struct mrq_config *config, const char *org, uid_t uid,
+		  char ret[static MRQ_MAIL_MAX + 1], struct mrq_error *err)
+{
+	if (uid == (uid_t)-1)
+		return mrq_fail(err, MRQ_E_DENIED, "a caller without a uid is nobody");
+	char name[300];
+	(void)snprintf(name, sizeof(name), "uid.%u", uid);
+	const char *rule = mrq_config_list_get(&config->users, name);
+	if (rule)
+		return expand(rule, "", org, ret, err);
+	struct passwd pw;
+	char buf[NSS_BUF];
+	MRQ_TRY(find_account(uid, buf, sizeof(buf), &pw, err));
+	(void)snprintf(name, sizeof(name), "user.%.255s", pw.pw_name);
+	rule = mrq_config_list_get(&config->users, name);
+	return expand(rule ? rule : config->user_pattern, pw.pw_name, org, ret, err);
+}
+
+/** Mails of the account's groups; freed by the caller through groups_clear. */
+struct groups {
+	char *mails[MRQ_IDENTITY_GROUPS_MAX];
+	size_t n;
+};
+
+static void
+groups_clear(struct groups *g)
+{
+	for (size_t i = 0; i < g->n; i++)
+		free(g->mails[i]);
+}
+MRQ_DEFINE_CLEANUP_VALUE(groups_clear, struct groups)
+
+static enum mrq_status
+load_groups(const struct mrq_config *config, const char *org, uid_t uid, struct groups *g,
+	    struct mrq_error *err)
+{
+	struct passwd pw;
+	char buf[NSS_BUF];
+	if (find_account(uid, buf, sizeof(buf), &pw, NULL) != MRQ_OK)
+		return MRQ_OK; /* an account by uid rule only has no groups */
+	gid_t gids[MRQ_IDENTITY_GROUPS_MAX];
+	int n = MRQ_IDENTITY_GROUPS_MAX;
+	if (getgrouplist(pw.pw_name, pw.pw_gid, gids, &n) < 0)
+		return mrq_fail(err, MRQ_E_LIMIT, "account '%.64s' is in more than %d groups",
+				pw.pw_name, MRQ_IDENTITY_GROUPS_MAX);
+	for (int i = 0; i < n; i++) {
+		struct group gr;
+		struct group *found = NULL;
+		char gbuf[NSS_BUF], mail[MRQ_MAIL_MAX + 1];
+		if (getgrgid_r(gids[i], &gr, gbuf, sizeof(gbuf), &found) != 0 || !found ||
+		    expand(config->group_pattern, gr.gr_name, org, mail, NULL) != MRQ_OK)
+			continue;
+		g->mails[g->n] = strdup(mail);
+		if (!g->mails[g->n])
+			return mrq_fail(err, MRQ_E_NOMEM, "no memory for groups");
+		g->n++;
+	}
+	return MRQ_OK;
+}
+
+static struct mrq_identity_ref *
+cached(struct mrq_identities *ids, uid_t uid, int64_t now)
+{
+	struct mrq_identity_ref *ref = NULL;
+	pthread_mutex_lock(&ids->lock);
+	struct slot *s = &ids->slots[uid % SLOTS];
+	if (s->ref && s->uid == uid && now < s->until &&
+	    now >= s->until - MRQ_IDENTITY_SECONDS) {
+		ref = s->ref;
+		atomic_fetch_add(&ref->refs, 1);
+	}
+	pthread_mutex_unlock(&ids->lock);
+	return ref;
+}
+
+enum mrq_status
+mrq_identities_find(struct mrq_identities *ids, const struct mrq_config *config,
+		    const char *org, struct mrq_provider *provider, uid_t uid, int64_t now,
+		    struct mrq_identity_ref **ret, struct mrq_error *err)
+{
+	*ret = cached(ids, uid, now);
+	if (*ret)
+		return MRQ_OK;
+	char mail[MRQ_MAIL_MAX + 1];
+	MRQ_TRY(mrq_identity_mail(config, org, uid, mail, err));
+	struct groups groups MRQ_CLEANUP(groups_clear) = { .n = 0 };
+	MRQ_TRY(load_groups(config, org, uid, &groups, err));
+	struct mrq_identity *who MRQ_CLEANUP(mrq_identity_free) = NULL;
+	MRQ_TRY(provider->ops->identity(provider, mail, (const char *const *)groups.mails,
+					groups.n, mrq_clock_monotonic_ns() + ASK_NS, &who,
+					err));
+	struct mrq_identity_ref *ref = calloc(1, sizeof(*ref));
+	if (!ref)
+		return mrq_fail(err, MRQ_E_NOMEM, "no memory for an identity");
+	ref->who = MRQ_STEAL(who);
+	atomic_init(&ref->refs, 2); /* the slot's and the caller's */
+	pthread_mutex_lock(&ids->lock);
+	struct slot *s = &ids->slots[uid % SLOTS];
+	mrq_identity_unref(s->ref);
+	*s = (struct slot){ uid, now + MRQ_IDENTITY_SECONDS, ref };
+	pthread_mutex_unlock(&ids->lock);
+	*ret = ref;
+	return MRQ_OK;
+}

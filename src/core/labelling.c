@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Which label a file gets: defaults for new files, and the high-water rule that labels follow
+ * the data (marquefs(8)).  A label is never lowered here.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/guid.h"
+#include "base/log.h"
+#include "core/internal.h"
+
+void
+mrq_label_request(const struct mrq_policy_set *set, const struct mrq_label *label,
+		  struct mrq_grant *grant, struct mrq_publish_request *ret)
+{
+	ret->org = set->org;
+	ret->label_id = label->id;
+	ret->expires = MRQ_NEVER;
+	ret->offline_days = MRQ_OFFLINE_ALWAYS;
+	ret->shared = true;
+	if (label->protection == MRQ_LABEL_TEMPLATE) {
+		ret->template_id = label->template_id;
+		return;
+	}
+	if (label->protection == MRQ_LABEL_USER_DEFINED)
+		return; /* until somebody is named, the owner alone */
+	*grant = (struct mrq_grant){ .who = { .kind = MRQ_PRINCIPAL_AUTHENTICATED },
+				     .rights = MRQ_RIGHTS_ALL & ~MRQ_RIGHT_OWNER };
+	ret->grants = grant;
+	ret->n_grants = 1;
+}
+
+enum mrq_status
+mrq_session_publish(struct mrq_session *s, const struct mrq_publish_request *request,
+		    struct mrq_published *ret, struct mrq_error *err)
+{
+	char subject[300], host[256] = "localhost";
+	(void)gethostname(host, sizeof(host) - 1);
+	(void)snprintf(subject, sizeof(subject), "host:%s", host);
+	MRQ_TRY(mrq_publisher_get(s->publisher, s->provider, subject, request,
+				  mrq_session_now(s), ret, err));
+	if (ret->minted)
+		atomic_fetch_add(&s->counters.published, 1);
+	return MRQ_OK;
+}
+
+/** Length of the directory rule that holds path, 0 when it does not. */
+static size_t
+rule_covers(const char *rule, const char *path)
+{
+	size_t n = strlen(rule);
+	while (n > 1 && rule[n - 1] == '/')
+		n--;
+	if (n == 1)
+		return 1; /* "/" holds everything */
+	return !strncmp(path, rule, n) && path[n] == '/' ? n : 0;
+}
+
+static const char *
+directory_default(const struct mrq_config *c, const char *path)
+{
+	const char *best = NULL;
+	size_t longest = 0;
+	for (size_t i = 0; i < c->directories.n; i++) {
+		size_t n = rule_covers(c->directories.items[i].name, path);
+		if (n > longest) {
+			longest = n;
+			best = c->directories.items[i].value;
+		}
+	}
+	return best;
+}
+
+static const struct mrq_label *
+configured_label(struct mrq_session *s, const struct mrq_policy_set *set, const char *mail,
+		 const char *path)
+{
+	pthread_rwlock_t *held MRQ_CLEANUP(pthread_rwlock_unlock) = &s->config_lock;
+	pthread_rwlock_rdlock(held);
+	const char *name = directory_default(s->config, path);
+	if (!name)
+		name = mrq_config_list_get(&s->config->user_defaults, mail);
+	if (name)
+		return mrq_label_find_text(set->labels, set->n_labels, name);
+	return mrq_label_find(set->labels, set->n_labels, &set->default_label);
+}
+
+static int
+rank_of(const struct mrq_policy_set *set, const struct mrq_label *label)
+{
+	return label ? mrq_label_rank(set->labels, set->n_labels, label) : -1;
+}
+
+/** The label that the marks of a process demand, NULL for none above rank. */
+static const struct mrq_label *
+marked_label(struct mrq_session *s, const struct mrq_policy_set *set,
+	     const struct mrq_process *process, int rank)
+{
+	struct mrq_mark mark;
+	if (!mrq_lineage_mark(s->lineage, process, &mark) || mark.rank <= rank)
+		return NULL;
+	return mrq_label_find(set->labels, set->n_labels, &mark.label);
+}
+
+enum mrq_status
+mrq_label_choose(struct mrq_session *s, const struct mrq_policy_set *set,
+		 const struct mrq_caller *caller, const char *mail, const char *path,
+		 const struct mrq_label **ret, struct mrq_error *err)
+{
+	const struct mrq_label *label = configured_label(s, set, mail, path);
+	struct mrq_process process;
+	if (!mrq_lineage_empty(s->lineage) && mrq_process_load(caller->pid, &process)) {
+		const struct mrq_label *higher =
+			marked_label(s, set, &process, rank_of(set, label));
+		if (higher)
+			label = higher;
+	}
+	if (!label && set->mandatory)
+		return mrq_fail(err, MRQ_E_POLICY,
+				"'%s' needs a label and no default applies; ask for a default "
+				"label or create it with 'marque label set'", path);
+	*ret = label;
+	return MRQ_OK;
+}
+
+/** May this program read the label without carrying it on? ([exempt]) */
+static bool
+exempted(struct mrq_session *s, const struct mrq_label *label, const char *program)
+{
+	pthread_rwlock_t *held MRQ_CLEANUP(pthread_rwlock_unlock) = &s->config_lock;
+	pthread_rwlock_rdlock(held);
+	const char *list = mrq_config_list_get(&s->config->exempt, label->name);
+	while (list && *program) {
+		list += strspn(list, ", \t");
+		size_t n = strcspn(list, ", \t");
+		if (!n)
+			break;
+		if (n == strlen(program) && !strncmp(list, program, n))
+			return true;
+		list += n;
+	}
+	return false;
+}
+
+enum mrq_status
+mrq_file_relabel(struct mrq_file *file, const struct mrq_caller *caller, const char *mail,
+		 const struct mrq_program_info *program,
+		 const struct mrq_publish_request *request, const char *reason,
+		 const char *path, struct mrq_error *err)
+{
+	struct mrq_session *s = file->session;
+	struct mrq_container_facts before;
+	mrq_container_facts_get(file->container, &before);
+	struct mrq_published pub MRQ_CLEANUP(mrq_published_clear) = { .licence = NULL };
+	MRQ_TRY(mrq_session_publish(s, request, &pub, err));
+	struct mrq_container_protection protection = mrq_published_protection(&pub);
+	MRQ_TRY(mrq_container_protect(file->container, &protection, err));
+	struct mrq_container_facts after;
+	mrq_container_facts_get(file->container, &after);
+	mrq_sequences_note(s->sequences, &after.file_id, after.sequence, true);
+	enum mrq_status ignored = mrq_sequences_store(s->sequences, NULL);
+	(void)ignored;
+	struct mrq_audit_record r = {
+		.event = mrq_guid_equal(&before.label_id, &after.label_id) ? MRQ_AUDIT_PROTECT
+									     : MRQ_AUDIT_LABEL,
+		.path = path,
+		.file_id = after.file_id,
+		.content_id = after.content_id,
+		.label_before = before.label_id,
+		.label_after = after.label_id,
+		.granted = true,
+		.reason = reason,
+	};
+	ignored = mrq_session_record(s, caller, mail, program, r, MRQ_AUDIT_KERNEL, NULL);
+	(void)ignored;
+	return MRQ_OK;
+}
+
+/** Raise one open file to a label, if its own is lower. */
+static enum mrq_status
+raise_file(struct mrq_handle *writer, const struct mrq_policy_set *set,
+	   const struct mrq_label *label, struct mrq_error *err)
+{
+	struct mrq_file *file = writer->file;
+	if (mrq_file_kind_get(file) != MRQ_FILE_PROTECTED)
+		return MRQ_OK;
+	struct mrq_container_facts facts;
+	mrq_container_facts_get(file->container, &facts);
+	const struct mrq_label *now =
+		mrq_label_find(set->labels, set->n_labels, &facts.label_id);
+	if (rank_of(set, now) >= rank_of(set, label))
+		return MRQ_OK;
+	struct mrq_grant grant;
+	struct mrq_publish_request request = { .owner = facts.owner, .issuer = writer->mail };
+	mrq_label_request(set, label, &grant, &request);
+	return mrq_file_relabel(file, &writer->caller, writer->mail, &writer->program,
+				&request, "raised: the process has read content of this label",
+				writer->path, err);
+}
+
+void
+mrq_label_follow(struct mrq_handle *reader)
+{
+	struct mrq_session *s = reader->file->session;
+	struct mrq_policy_ref *policy MRQ_CLEANUP(mrq_policy_unref) = mrq_session_policy(s);
+	const struct mrq_policy_set *set = policy->set;
+	struct mrq_container_facts facts;
+	mrq_container_facts_get(reader->file->container, &facts);
+	const struct mrq_label *label =
+		mrq_label_find(set->labels, set->n_labels, &facts.label_id);
+	int rank = rank_of(set, label);
+	struct mrq_process process;
+	if (!label || rank <= policy->floor_rank ||
+	    exempted(s, label, reader->program.path) ||
+	    !mrq_process_load(reader->caller.pid, &process))
+		return;
+	struct mrq_mark mark = { label->id, rank };
+	mrq_lineage_note(s->lineage, &process, &mark);
+	pthread_mutex_t *held MRQ_CLEANUP(pthread_mutex_unlock) = &s->files_lock;
+	pthread_mutex_lock(held);
+	for (struct mrq_handle *w = s->writers; w; w = w->next) {
+		struct mrq_error err = { 0 };
+		if (w->file != reader->file && mrq_lineage_reaches(&process, &w->process) &&
+		    raise_file(w, set, label, &err) != MRQ_OK)
+			mrq_log(MRQ_LOG_ERROR, "cannot raise the label of '%s': %s", w->path,
+				err.msg);
+	}
+}
+
+enum mrq_status
+mrq_label_raise(struct mrq_handle *writer, struct mrq_error *err)
+{
+	struct mrq_session *s = writer->file->session;
+	if (mrq_lineage_empty(s->lineage) || !writer->process.tgid)
+		return MRQ_OK;
+	struct mrq_policy_ref *policy MRQ_CLEANUP(mrq_policy_unref) = mrq_session_policy(s);
+	const struct mrq_label *label =
+		marked_label(s, policy->set, &writer->process, policy->floor_rank);
+	return label ? raise_file(writer, policy->set, label, err) : MRQ_OK;
+}
