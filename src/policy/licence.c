@@ -347,23 +347,51 @@ object_decode(const json_t *object, struct mrq_licence *licence, struct mrq_erro
 	return keys_decode(object, licence, err);
 }
 
-enum mrq_status
-mrq_licence_decode(const char *json, size_t len, struct mrq_licence **ret,
-		   struct mrq_error *err)
+static enum mrq_status
+text_parse(const char *json, size_t len, json_t **ret, struct mrq_error *err)
 {
 	json_error_t why;
+	json_t *object = json_loadb(json, len, JSON_REJECT_DUPLICATES, &why);
 
-	if (len > MRQ_LICENCE_JSON_MAX)
-		return mrq_fail(err, MRQ_E_LIMIT, "licence of %zu bytes exceeds %u",
-				len, MRQ_LICENCE_JSON_MAX);
-
-	json_t *object MRQ_CLEANUP(json_decref) =
-		json_loadb(json, len, JSON_REJECT_DUPLICATES, &why);
-	if (!object && json_error_code(&why) == json_error_out_of_memory)
+	/* When memory runs out jansson often gives no reason. */
+	if (!object &&
+	    (why.text[0] == '\0' || json_error_code(&why) == json_error_out_of_memory))
 		return no_memory(err);
 	if (!object)
 		return mrq_fail(err, MRQ_E_FORMAT, "licence is not valid JSON: %s",
 				why.text);
+	*ret = object;
+	return MRQ_OK;
+}
+
+/*
+ * Twice, since jansson 2.14 does not notice when memory runs out while a string grows: it goes
+ * on without that byte, and a signed name would read as another one.
+ */
+static enum mrq_status
+text_parse_safely(const char *json, size_t len, json_t **ret, struct mrq_error *err)
+{
+	json_t *first MRQ_CLEANUP(json_decref) = NULL;
+	json_t *second MRQ_CLEANUP(json_decref) = NULL;
+
+	MRQ_TRY(text_parse(json, len, &first, err));
+	MRQ_TRY(text_parse(json, len, &second, err));
+	if (!json_equal(first, second))
+		return no_memory(err);
+	*ret = MRQ_STEAL(first);
+	return MRQ_OK;
+}
+
+enum mrq_status
+mrq_licence_decode(const char *json, size_t len, struct mrq_licence **ret,
+		   struct mrq_error *err)
+{
+	json_t *object MRQ_CLEANUP(json_decref) = NULL;
+
+	if (len > MRQ_LICENCE_JSON_MAX)
+		return mrq_fail(err, MRQ_E_LIMIT, "licence of %zu bytes exceeds %u",
+				len, MRQ_LICENCE_JSON_MAX);
+	MRQ_TRY(text_parse_safely(json, len, &object, err));
 
 	struct mrq_licence *licence MRQ_CLEANUP(mrq_licence_free) =
 		calloc(1, sizeof(*licence));
@@ -540,15 +568,19 @@ mrq_licence_encode(const struct mrq_licence *licence, char **ret, size_t *ret_le
 		return no_memory(err);
 	MRQ_TRY(object_encode(licence, object, err));
 
-	char *text MRQ_CLEANUP(free) = json_dumps(object, JSON_COMPACT);
-	if (!text)
+	/* Into memory of its size: json_dumps() may lose bytes when it cannot grow. */
+	size_t len = json_dumpb(object, NULL, 0, JSON_COMPACT);
+	if (len == 0)
 		return no_memory(err);
-	size_t len = strlen(text);
 	if (len > MRQ_LICENCE_JSON_MAX)
 		return mrq_fail(
 			err, MRQ_E_LIMIT,
 			"licence of %zu bytes exceeds %u; grant to groups instead", len,
 			MRQ_LICENCE_JSON_MAX);
+
+	char *text MRQ_CLEANUP(free) = calloc(1, len + 1);
+	if (!text || json_dumpb(object, text, len, JSON_COMPACT) != len)
+		return no_memory(err);
 	*ret = MRQ_STEAL(text);
 	*ret_len = len;
 	return MRQ_OK;
