@@ -41,7 +41,7 @@ enum mrq_status
 mrq_pread_full(int fd, void *ret, size_t len, off_t off, const char *what,
 	       struct mrq_error *err)
 {
-	size_t got;
+	size_t got = 0;
 
 	MRQ_TRY(mrq_pread_upto(fd, ret, len, off, &got, what, err));
 	if (got < len)
@@ -86,7 +86,7 @@ read_whole(int fd, const char *name, size_t size, size_t max, uint8_t **ret,
 	   size_t *ret_len, struct mrq_error *err)
 {
 	uint8_t *data MRQ_CLEANUP(free) = malloc(size + 2);
-	size_t got;
+	size_t got = 0;
 
 	if (!data)
 		return mrq_fail(err, MRQ_E_NOMEM, "no memory to read '%s'", name);

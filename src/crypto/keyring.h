@@ -68,8 +68,8 @@ MRQ_MUST_CHECK enum mrq_status mrq_jws_peek(const char *jws, size_t len,
 					    char **ret, size_t *ret_len,
 					    struct mrq_error *err);
 /**
- * Verify (typ NULL: of any type); MRQ_E_FORGED when the signature, alg (only ES256) or typ is wrong, or kid (where
- * there is one) names another key.
+ * Verify; typ NULL takes any type.  MRQ_E_FORGED when the signature, alg (only ES256) or typ
+ * is wrong, or kid (where there is one) names another key; MRQ_E_FORMAT, MRQ_E_LIMIT.
  */
 MRQ_MUST_CHECK enum mrq_status mrq_jws_verify(const char *jws, size_t len,
 					      const char *typ,
