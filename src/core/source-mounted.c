@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "core/mountinfo.h"
+#include "core/source-mounted.h"
 
 #include "base/cleanup.h"
 #include "base/error.h"

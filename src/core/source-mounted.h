@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#ifndef MRQ_CORE_MOUNTINFO_H
-#define MRQ_CORE_MOUNTINFO_H
+#ifndef MRQ_CORE_SOURCE_MOUNTED_H
+#define MRQ_CORE_SOURCE_MOUNTED_H
 
 /* Mounts of marque, as /proc/self/mountinfo tells them: proc(5). */
 #include <marque/control.h>
