@@ -9,7 +9,8 @@
 #include <assert.h>
 #include <string.h>
 
-#define PURPOSE_MAX 16
+#define PURPOSE_MAX	   16
+#define PUBLISHING_KID_MAX 64
 #define INFO_MAX    (PURPOSE_MAX + 1 + sizeof(struct mrq_guid) + sizeof(uint32_t))
 
 /* Not EVP_KDF: it allocates, and so could fail where the callers cannot. */
@@ -44,6 +45,26 @@ derive(const uint8_t key[static MRQ_KEY_BYTES], const char *purpose,
 		mrq_write_u32(&w, *generation);
 	assert(!w.failed);
 	mrq_hkdf(&salt, key, &(struct mrq_piece){ info, sizeof(info) - w.left }, ret);
+}
+
+/* info = "content" || 0x00 || content id || publishing kid, without its NUL. */
+void
+mrq_kdf_content_key(const struct mrq_content_key *seed,
+		    const struct mrq_guid *content_id, const char *publishing_kid,
+		    struct mrq_content_key *ret)
+{
+	static const struct mrq_piece salt = { "marque-v1", 9 };
+	static const char purpose[] = "content";
+	const size_t kid_len = strlen(publishing_kid);
+	uint8_t info[sizeof(purpose) + sizeof(*content_id) + PUBLISHING_KID_MAX];
+	struct mrq_writer w = mrq_writer_make(info, sizeof(info));
+
+	mrq_write_bytes(&w, purpose, sizeof(purpose));
+	mrq_write_bytes(&w, content_id->bytes, sizeof(content_id->bytes));
+	mrq_write_bytes(&w, publishing_kid, kid_len);
+	assert(!w.failed);
+	mrq_hkdf(&salt, seed->bytes, &(struct mrq_piece){ info, sizeof(info) - w.left },
+		 ret->bytes);
 }
 
 void

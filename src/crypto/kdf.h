@@ -13,6 +13,14 @@
 #define MRQ_WRAPPED_BYTES 40
 #define MRQ_COMMIT_BYTES  32
 
+/**
+ * The content key of a publishing licence, from the seed that is sealed in it: bound to content
+ * id and publishing key (kid, at most 64 characters), so that a sealed seed copied into another's
+ * licence opens nothing.
+ */
+void mrq_kdf_content_key(const struct mrq_content_key *seed,
+			 const struct mrq_guid *content_id, const char *publishing_kid,
+			 struct mrq_content_key *ret);
 void mrq_kdf_wrap_key(const struct mrq_content_key *ck, const struct mrq_guid *file_id,
 		      struct mrq_wrap_key *ret);
 void mrq_kdf_header_key(const struct mrq_data_key *dk, const struct mrq_guid *file_id,

@@ -86,6 +86,18 @@ check_kdf(const struct vector *v)
 }
 
 static void
+check_content_key(const struct vector *v)
+{
+	struct mrq_content_key seed, out;
+	struct mrq_guid id;
+
+	take_key(v, 0, &seed);
+	memcpy(id.bytes, v->f[1].data, sizeof(id.bytes));
+	mrq_kdf_content_key(&seed, &id, (char *)v->f[2].data, &out);
+	need_equal(v, out.bytes, 3);
+}
+
+static void
 check_machine(const struct vector *v)
 {
 	struct mrq_seal_key secret, out;
@@ -284,12 +296,19 @@ struct kind {
 };
 
 static struct kind kinds[] = {
-	{ "kdf-", check_kdf, 0 },        { "machine", check_machine, 0 },
-	{ "kwp", check_kwp, 0 },         { "sha256", check_sha256, 0 },
-	{ "hmac", check_hmac, 0 },       { "chain", check_chain, 0 },
-	{ "block", check_block, 0 },     { "seal", check_seal, 0 },
-	{ "jwk", check_jwk, 0 },         { "argon2id", check_argon2id, 0 },
-	{ "private", check_private, 0 }, { "jws", check_jws, 0 },
+	{ "content-key", check_content_key, 0 },
+	{ "kdf-", check_kdf, 0 },
+	{ "machine", check_machine, 0 },
+	{ "kwp", check_kwp, 0 },
+	{ "sha256", check_sha256, 0 },
+	{ "hmac", check_hmac, 0 },
+	{ "chain", check_chain, 0 },
+	{ "block", check_block, 0 },
+	{ "seal", check_seal, 0 },
+	{ "jwk", check_jwk, 0 },
+	{ "argon2id", check_argon2id, 0 },
+	{ "private", check_private, 0 },
+	{ "jws", check_jws, 0 },
 	{ "jwe", check_jwe, 0 },
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))

@@ -213,6 +213,13 @@ def key_vectors():
         line("jwe", under, sealed, jwe(key, content_key), content_key)
 
 
+def content_vectors():
+    for _ in range(3):
+        seed, content_id, kid = rnd(32), rnd(16), b64(rnd(32))
+        info = b"content\0" + content_id + kid
+        line("content-key", seed, content_id, kid, hkdf(seed, SALT, info))
+
+
 print("# SPDX-License-Identifier: LGPL-2.1-or-later")
 print("# Made by gen/gen-crypto.py, which explains the fields.")
 kdf_vectors()
@@ -221,3 +228,4 @@ digest_vectors()
 block_vectors()
 seal_vectors()
 key_vectors()
+content_vectors()
