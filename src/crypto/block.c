@@ -9,8 +9,9 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define POOL      8
-#define AAD_BYTES (2 + sizeof(struct mrq_guid) + 8 + 4)
+#define NO_CONTEXT "no cipher context: no memory, or a fork wiped the key"
+#define POOL       8
+#define AAD_BYTES  (2 + sizeof(struct mrq_guid) + 8 + 4)
 
 struct mrq_block_cipher {
 	struct mrq_block_key *key; /* in the arena, to key further contexts */
@@ -20,9 +21,14 @@ struct mrq_block_cipher {
 	_Atomic(EVP_CIPHER_CTX *) pool[POOL];
 };
 
+/* A fork wipes the arena: nothing may ever be encrypted under the zeros it leaves. */
 static EVP_CIPHER_CTX *
 context_new(const struct mrq_block_key *key)
 {
+	static const struct mrq_block_key wiped;
+
+	if (mrq_equal(key, &wiped, sizeof(wiped)))
+		return NULL;
 	EVP_CIPHER_CTX *ctx MRQ_CLEANUP(EVP_CIPHER_CTX_free) = EVP_CIPHER_CTX_new();
 
 	if (!ctx || EVP_CipherInit_ex2(ctx, mrq_algorithms_get()->gcm, key->bytes, NULL,
@@ -95,7 +101,7 @@ mrq_block_cipher_new(const struct mrq_data_key *dk, const struct mrq_guid *file_
 	mrq_kdf_block_key(dk, file_id, generation, c->key);
 	EVP_CIPHER_CTX *ctx = context_new(c->key);
 	if (!ctx)
-		return mrq_fail(err, MRQ_E_NOMEM, "no memory for a cipher context");
+		return mrq_fail(err, MRQ_E_NOMEM, NO_CONTEXT);
 	context_give(c, ctx);
 	*ret = MRQ_STEAL(c);
 	return MRQ_OK;
@@ -158,7 +164,7 @@ mrq_block_encrypt(struct mrq_block_cipher *cipher, uint64_t index, const uint8_t
 	MRQ_TRY(check_len(len, err));
 	EVP_CIPHER_CTX *ctx = context_take(cipher);
 	if (!ctx)
-		return mrq_fail(err, MRQ_E_NOMEM, "no memory for a cipher context");
+		return mrq_fail(err, MRQ_E_NOMEM, NO_CONTEXT);
 	make_aad(cipher, index, aad);
 	mrq_nonce_take(nonce);
 	bool ok = run(ctx, true, nonce, aad, in, out, len) &&
@@ -183,7 +189,7 @@ mrq_block_decrypt(struct mrq_block_cipher *cipher, uint64_t index, const uint8_t
 	MRQ_TRY(check_len(len, err));
 	EVP_CIPHER_CTX *ctx = context_take(cipher);
 	if (!ctx)
-		return mrq_fail(err, MRQ_E_NOMEM, "no memory for a cipher context");
+		return mrq_fail(err, MRQ_E_NOMEM, NO_CONTEXT);
 	make_aad(cipher, index, aad);
 	memcpy(expected, tag, sizeof(expected));
 	bool ok = run(ctx, false, nonce, aad, in, out, len) &&

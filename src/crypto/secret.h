@@ -55,7 +55,8 @@ void mrq_seal_key_random(struct mrq_seal_key *ret);
 
 /**
  * Wiped-on-free memory from one locked (mlock, MADV_DONTDUMP, MADV_WIPEONFORK) arena; for file
- * and licence keys.  NULL when the arena cannot grow.  Thread-safe.
+ * and licence keys.  NULL when the arena cannot grow (RLIMIT_MEMLOCK).  Thread-safe.  A child
+ * finds zeros there and its memory unlocked: a daemon forks before it takes its first key.
  */
 void *mrq_secret_alloc(size_t len);
 void mrq_secret_free(void *p);
