@@ -79,6 +79,8 @@ decide_write(const struct mrq_decision_input *in, mrq_rights held)
 	if (!edit.granted || !d.granted)
 		return refuse(MRQ_E_DENIED, edit.missing | d.missing);
 	d.used |= edit.used;
+	if (d.used & MRQ_RIGHT_OWNER)
+		d.used = MRQ_RIGHT_OWNER;
 	return d;
 }
 

@@ -10,13 +10,13 @@
 
 /** State of the use licence at the time of the request. */
 enum mrq_licence_state {
-	MRQ_STATE_VALID,   /* fetched, or cached and within its validity */
-	MRQ_STATE_EXPIRED, /* the content's expiry has passed */
+	MRQ_STATE_VALID,        /* fetched, or cached and within its validity */
+	MRQ_STATE_EXPIRED,      /* the content's expiry has passed */
 	MRQ_STATE_OFFLINE_OVER, /* offline period over, no authority in reach */
-	MRQ_STATE_REVOKED,     /* content id or file id is on the revocation list */
-	MRQ_STATE_UNREACHABLE, /* nothing cached, authority out of reach */
-	MRQ_STATE_CLOCK_BACK,  /* the clock went back, no authority in reach */
-	MRQ_STATE_NO_GRANT,    /* the authority knows no right of this principal */
+	MRQ_STATE_REVOKED,      /* content id or file id is on the revocation list */
+	MRQ_STATE_UNREACHABLE,  /* nothing cached, authority out of reach */
+	MRQ_STATE_CLOCK_BACK,   /* the clock went back, no authority in reach */
+	MRQ_STATE_NO_GRANT,     /* the authority knows no right of this principal */
 };
 
 struct mrq_decision_input {
@@ -25,8 +25,8 @@ struct mrq_decision_input {
 	enum mrq_programs_switch programs; /* of the label */
 	enum mrq_licence_state state;
 	mrq_rights rights;
-	bool owner;	 /* the principal is the file's owner ... */
-	bool issuer;	 /* ... or protected it: full rights in every state, audited */
+	bool owner;      /* the principal is the file's owner ... */
+	bool issuer;     /* ... or protected it: full rights in every state, audited */
 	bool super_user; /* switched on now: full rights in every state, flagged */
 };
 
@@ -45,8 +45,8 @@ struct mrq_decision {
 	bool granted;
 	bool audit_first; /* give data only when the record is on disk */
 	enum mrq_ground ground;
-	mrq_rights used;    /* the rights that granted */
-	mrq_rights missing; /* when denied for want of rights: what would do */
+	mrq_rights used;        /* the rights that granted */
+	mrq_rights missing;     /* when denied for want of rights: what would do */
 	enum mrq_status status; /* OK, or DENIED, EXPIRED, REVOKED, NO_KEY, CLOCK */
 };
 

@@ -538,23 +538,41 @@ grants_put(json_t *object, const struct mrq_licence *licence, struct mrq_error *
 }
 
 static enum mrq_status
+people_put(json_t *object, const struct mrq_licence *l, struct mrq_error *err)
+{
+	MRQ_TRY(put(object, "own", json_string(l->owner), err));
+	MRQ_TRY(put(object, "iss", json_string(l->issuer), err));
+	return put(object, "org", json_string(l->org), err);
+}
+
+static enum mrq_status
+times_put(json_t *object, const struct mrq_licence *l, struct mrq_error *err)
+{
+	MRQ_TRY(put(object, "iat", json_integer(l->created), err));
+	if (l->expires != MRQ_NEVER)
+		MRQ_TRY(put(object, "exp", json_integer(l->expires), err));
+	return put(object, "off", json_integer(l->offline_days), err);
+}
+
+static enum mrq_status
+keys_put(json_t *object, const struct mrq_licence *l, struct mrq_error *err)
+{
+	MRQ_TRY(put(object, "kid", json_string(l->key_id), err));
+	MRQ_TRY(put(object, "key", json_string(l->wrapped_key), err));
+	return put(object, "crt", json_string(l->certificate), err);
+}
+
+static enum mrq_status
 object_encode(const struct mrq_licence *l, json_t *object, struct mrq_error *err)
 {
 	MRQ_TRY(put(object, "v", json_integer(LICENCE_VERSION), err));
 	MRQ_TRY(guid_put(object, "cid", &l->content_id, err));
 	MRQ_TRY(guid_put(object, "lbl", &l->label_id, err));
 	MRQ_TRY(guid_put(object, "tpl", &l->template_id, err));
-	MRQ_TRY(put(object, "own", json_string(l->owner), err));
-	MRQ_TRY(put(object, "iss", json_string(l->issuer), err));
-	MRQ_TRY(put(object, "org", json_string(l->org), err));
-	MRQ_TRY(put(object, "iat", json_integer(l->created), err));
-	if (l->expires != MRQ_NEVER)
-		MRQ_TRY(put(object, "exp", json_integer(l->expires), err));
-	MRQ_TRY(put(object, "off", json_integer(l->offline_days), err));
+	MRQ_TRY(people_put(object, l, err));
+	MRQ_TRY(times_put(object, l, err));
 	MRQ_TRY(grants_put(object, l, err));
-	MRQ_TRY(put(object, "kid", json_string(l->key_id), err));
-	MRQ_TRY(put(object, "key", json_string(l->wrapped_key), err));
-	return put(object, "crt", json_string(l->certificate), err);
+	return keys_put(object, l, err);
 }
 
 enum mrq_status

@@ -70,7 +70,7 @@ parse_refuses_what_it_does_not_know(void **state)
 	assert_refused("VIEW,", "''");
 	assert_refused("VIEW,,EDIT", "''");
 	assert_refused("VIEW, EDIT", "' EDIT'");
-	assert_refused("VIE", "'VIE'");
+	assert_refused("VI", "'VI'");
 	assert_refused("VIEWS", "'VIEWS'");
 	assert_refused("viewer,EDIT", "'viewer'");
 	assert_refused("VIEW,none", "'none'");
