@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "authority/json.h"
+
+#include "base/clock.h"
+#include "base/guid.h"
+#include "policy/licence.h"
+#include "policy/text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum mrq_status
+mrq_json_bad(struct mrq_error *err, const char *member, const char *must)
+{
+	return mrq_fail(err, MRQ_E_INVAL, "'%.64s' must be %s", member, must);
+}
+
+enum mrq_status
+mrq_json_no_memory(struct mrq_error *err)
+{
+	return mrq_fail(err, MRQ_E_NOMEM, "no memory for a JSON document");
+}
+
+enum mrq_status
+mrq_json_parse(const char *text, size_t len, const char *what, json_t **ret,
+	       struct mrq_error *err)
+{
+	json_error_t why;
+	json_t *object MRQ_CLEANUP(json_decref) =
+		json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
+
+	if (!object && json_error_code(&why) == json_error_out_of_memory)
+		return mrq_json_no_memory(err);
+	if (!object)
+		return mrq_fail(err, MRQ_E_INVAL, "%s is not valid JSON: %s", what,
+				why.text);
+	if (!json_is_object(object))
+		return mrq_fail(err, MRQ_E_INVAL, "%s is no JSON object", what);
+	*ret = MRQ_STEAL(object);
+	return MRQ_OK;
+}
+
+bool
+mrq_json_has(const json_t *o, const char *member)
+{
+	return json_object_get(o, member) != NULL;
+}
+
+static bool
+has_controls(const char *text)
+{
+	for (const char *at = text; *at; at++) {
+		if ((unsigned char)*at < 0x20 || *at == 0x7f)
+			return true;
+	}
+	return false;
+}
+
+enum mrq_status
+mrq_json_text(const json_t *o, const char *member, size_t max, const char **ret,
+	      struct mrq_error *err)
+{
+	const json_t *value = json_object_get(o, member);
+
+	if (!value)
+		return MRQ_OK;
+	const char *text = json_string_value(value);
+	if (!text)
+		return mrq_json_bad(err, member, "a string");
+	if (json_string_length(value) > max)
+		return mrq_fail(err, MRQ_E_INVAL, "'%.64s' is longer than %zu bytes",
+				member, max);
+	if (has_controls(text))
+		return mrq_json_bad(err, member, "free of control characters");
+	*ret = text;
+	return MRQ_OK;
+}
+
+enum mrq_status
+mrq_json_text_copy(const json_t *o, const char *member, size_t max, char *ret,
+		   struct mrq_error *err)
+{
+	const char *text = NULL;
+
+	MRQ_TRY(mrq_json_text(o, member, max, &text, err));
+	if (text)
+		memcpy(ret, text, strlen(text) + 1);
+	return MRQ_OK;
+}
+
+enum mrq_status
+mrq_json_mail(const json_t *o, const char *member, char ret[static MRQ_MAIL_MAX + 1],
+	      struct mrq_error *err)
+{
+	const json_t *value = json_object_get(o, member);
+
+	if (!value)
+		return MRQ_OK;
+	const char *text = json_string_value(value);
+	if (!text || !mrq_mail_valid(text))
+		return mrq_json_bad(err, member, "a mail address");
+	size_t len = strlen(text);
+	for (size_t i = 0; i <= len; i++)
+		ret[i] = mrq_ascii_lower(text[i]);
+	return MRQ_OK;
+}
+
+enum mrq_status
+mrq_json_guid(const json_t *o, const char *member, struct mrq_guid *ret,
+	      struct mrq_error *err)
+{
+	const json_t *value = json_object_get(o, member);
+	struct mrq_guid id = { 0 };
+
+	if (!value)
+		return MRQ_OK;
+	const char *text = json_string_value(value);
+	if (!json_is_null(value) &&
+	    (!text || !mrq_guid_parse(text, &id) || mrq_guid_is_nil(&id)))
+		return mrq_json_bad(err, member, "a GUID that is not all zeros");
+	*ret = id;
+	return MRQ_OK;
+}
+
+static bool
+integer_of(const json_t *value, int64_t *ret)
+{
+	const char *text = json_string_value(value);
+	char *end;
+
+	if (json_is_integer(value)) {
+		*ret = json_integer_value(value);
+		return true;
+	}
+	if (!text || !*text || strspn(text, "-0123456789") != strlen(text))
+		return false;
+	errno = 0;
+	*ret = strtoll(text, &end, 10);
+	return errno == 0 && *end == '\0';
+}
+
+enum mrq_status
+mrq_json_int(const json_t *o, const char *member, int64_t min, int64_t max, int64_t *ret,
+	     struct mrq_error *err)
+{
+	const json_t *value = json_object_get(o, member);
+	int64_t n;
+
+	if (!value)
+		return MRQ_OK;
+	if (!integer_of(value, &n) || n < min || n > max)
+		return mrq_fail(err, MRQ_E_INVAL,
+				"'%.64s' must be a whole number from %lld to %lld",
+				member, (long long)min, (long long)max);
+	*ret = n;
+	return MRQ_OK;
+}
+
+enum mrq_status
+mrq_json_bool(const json_t *o, const char *member, bool *ret, struct mrq_error *err)
+{
+	const json_t *value = json_object_get(o, member);
+	const char *text = json_string_value(value);
+
+	if (!value)
+		return MRQ_OK;
+	if (json_is_true(value) || (text && strcmp(text, "true") == 0))
+		*ret = true;
+	else if (json_is_false(value) || (text && strcmp(text, "false") == 0))
+		*ret = false;
+	else
+		return mrq_json_bad(err, member, "true or false");
+	return MRQ_OK;
+}
+
+enum mrq_status
+mrq_json_time(const json_t *o, const char *member, int64_t now, int64_t *ret,
+	      struct mrq_error *err)
+{
+	const json_t *value = json_object_get(o, member);
+	int64_t when = MRQ_NEVER;
+
+	if (!value)
+		return MRQ_OK;
+	if (json_is_integer(value))
+		when = json_integer_value(value);
+	else if (!json_is_null(value) &&
+		 (!json_is_string(value) ||
+		  !mrq_time_parse(json_string_value(value), now, &when)))
+		return mrq_json_bad(err, member,
+				    "a time such as 2030-01-31, "
+				    "2030-01-31T12:00:00Z, +30d or never");
+	if (when != MRQ_NEVER && (when < 0 || when > MRQ_TIME_MAX))
+		return mrq_json_bad(err, member, "a time of the years 1970 to 9999");
+	*ret = when;
+	return MRQ_OK;
+}
+
+enum mrq_status
+mrq_json_list(const json_t *o, const char *member, size_t max, json_t **ret,
+	      struct mrq_error *err)
+{
+	json_t *value = json_object_get(o, member);
+	json_t *list MRQ_CLEANUP(json_decref) =
+		json_is_array(value) ? json_incref(value) : json_array();
+
+	if (!list)
+		return mrq_json_no_memory(err);
+	if (value && !json_is_array(value) && json_array_append(list, value) != 0)
+		return mrq_json_no_memory(err);
+	if (json_array_size(list) > max)
+		return mrq_fail(err, MRQ_E_LIMIT, "'%.64s' has more than %zu items",
+				member, max);
+	*ret = MRQ_STEAL(list);
+	return MRQ_OK;
+}
+
+enum mrq_status
+mrq_json_put(json_t *o, const char *member, json_t *value, struct mrq_error *err)
+{
+	return json_object_set_new(o, member, value) == 0 ? MRQ_OK :
+							    mrq_json_no_memory(err);
+}
+
+enum mrq_status
+mrq_json_append(json_t *array, json_t *value, struct mrq_error *err)
+{
+	return json_array_append_new(array, value) == 0 ? MRQ_OK :
+							  mrq_json_no_memory(err);
+}
+
+enum mrq_status
+mrq_json_put_guid(json_t *o, const char *member, const struct mrq_guid *id,
+		  struct mrq_error *err)
+{
+	char text[MRQ_GUID_TEXT];
+
+	mrq_guid_format(id, text);
+	return mrq_json_put(o, member,
+			    mrq_guid_is_nil(id) ? json_null() : json_string(text), err);
+}
+
+enum mrq_status
+mrq_json_put_time(json_t *o, const char *member, int64_t when, struct mrq_error *err)
+{
+	char text[MRQ_TIME_TEXT];
+
+	mrq_time_format(when, text);
+	return mrq_json_put(o, member, json_string(text), err);
+}
