@@ -16,8 +16,12 @@
 
 #include <marque/types.h>
 
+#include <stdbool.h>
+
 #define MRQ_CACHE_SCHEMA 1
 #define MRQ_CACHE_VALUE_MAX (256u * 1024u)
+#define MRQ_CACHE_DOCUMENT_MAX (16u * 1024u * 1024u)
+#define MRQ_CACHE_DOCUMENT_NAME_MAX 128u
 #define MRQ_CACHE_LICENCES_MAX_DEFAULT 100000u
 #define MRQ_CACHE_SEQUENCES_MAX_DEFAULT 1000000u
 
@@ -37,12 +41,18 @@ MRQ_MUST_CHECK enum mrq_status mrq_cache_open(const char *dir, const struct mrq_
 void mrq_cache_close(struct mrq_cache *cache);
 MRQ_DEFINE_CLEANUP(mrq_cache_close, struct mrq_cache *)
 
-/** @never_after Unix seconds after which sweep deletes it */
+/**
+ * Keep a licence, in place of an older one.  MRQ_E_LIMIT above MRQ_CACHE_VALUE_MAX, or when the
+ * file is full although it was swept.
+ *
+ * @never_after  Unix seconds after which it is not given out and sweep deletes it
+ * @now          Unix seconds
+ */
 MRQ_MUST_CHECK enum mrq_status
 mrq_cache_licence_put(struct mrq_cache *cache, const char *principal,
 		      const uint8_t digest[static MRQ_SHA256_BYTES], const void *value,
 		      size_t len, int64_t never_after, int64_t now, struct mrq_error *err);
-/** MRQ_E_NOT_FOUND.  *ret fits mrq_secret_buf_clear. */
+/** MRQ_E_NOT_FOUND, also when past never_after; MRQ_E_DAMAGED.  *ret fits mrq_secret_buf_clear. */
 MRQ_MUST_CHECK enum mrq_status
 mrq_cache_licence_get(struct mrq_cache *cache, const char *principal,
 		      const uint8_t digest[static MRQ_SHA256_BYTES], int64_t now,
@@ -51,6 +61,7 @@ mrq_cache_licence_get(struct mrq_cache *cache, const char *principal,
 MRQ_MUST_CHECK enum mrq_status mrq_cache_licence_clear(struct mrq_cache *cache,
 						       const char *principal, size_t *ret_n,
 						       struct mrq_error *err);
+/** Return false to stop.  The visitor must not change the cache. */
 typedef bool (*mrq_cache_visit)(const char *principal,
 				const uint8_t digest[static MRQ_SHA256_BYTES],
 				const void *value, size_t len, int64_t stored,
@@ -82,7 +93,8 @@ MRQ_MUST_CHECK enum mrq_status
 mrq_cache_sequence_put(struct mrq_cache *cache, const struct mrq_cache_sequence *items, size_t n,
 		       enum mrq_sequence_put how, struct mrq_error *err);
 
-/** Small named documents ("policy", "revocations", ...), sealed. */
+/** Small named documents ("policy", "revocations", ...), sealed.  MRQ_E_LIMIT above
+ * MRQ_CACHE_DOCUMENT_MAX or for a long name; MRQ_E_NOT_FOUND; MRQ_E_DAMAGED. */
 MRQ_MUST_CHECK enum mrq_status mrq_cache_document_put(struct mrq_cache *cache,
 						      const char *name, const void *data,
 						      size_t len, struct mrq_error *err);
