@@ -51,7 +51,7 @@ static const char *const allowed[] = {
 	"set_tid_address", "time",
 	/* signals */
 	"rt_sigaction", "rt_sigpending", "rt_sigprocmask", "rt_sigreturn",
-	"rt_sigsuspend", "rt_sigtimedwait", "sigaltstack",
+	"rt_sigsuspend", "rt_sigtimedwait", "sigaltstack", "wait4",
 	/* who asks; acting as the caller */
 	"getegid", "geteuid", "getgid", "getgroups", "getpgrp", "getpid", "getppid",
 	"getpriority", "getrandom", "getresgid", "getresuid", "getrlimit", "getrusage",
