@@ -28,9 +28,9 @@ label_get(struct mrq_admin_call *call, const char *member,
 {
 	const char *text = NULL;
 
-	MRQ_TRY(mrq_json_text(call->args, member, MRQ_NAME_MAX, &text, err));
+	MRQ_TRY(mrq_member_text(call->args, member, MRQ_NAME_MAX, &text, err));
 	if (!text)
-		return mrq_json_bad(err, member, "the name or id of a label");
+		return mrq_member_bad(err, member, "the name or id of a label");
 	*ret = mrq_label_find_text(set->labels, set->n_labels, text);
 	if (!*ret)
 		return mrq_fail(err, MRQ_E_NOT_FOUND, "'%s': there is no label '%s'",
@@ -73,7 +73,7 @@ label_check(const struct mrq_policy_set *set, const struct mrq_label *label,
 	struct mrq_guid id;
 
 	if (mrq_guid_parse(label->name, &id))
-		return mrq_json_bad(err, "name", "no GUID, since it would pass for an id");
+		return mrq_member_bad(err, "name", "no GUID, since it would pass for an id");
 	for (size_t i = 0; i < set->n_labels; i++) {
 		if (&set->labels[i] != label &&
 		    mrq_text_equal(set->labels[i].name, label->name))
@@ -96,7 +96,7 @@ default_check(const struct mrq_policy_set *set, struct mrq_error *err)
 	const struct mrq_label *label =
 		mrq_label_find(set->labels, set->n_labels, &set->default_label);
 	if (!label)
-		return mrq_json_bad(err, "default_label", "the id of a label");
+		return mrq_member_bad(err, "default_label", "the id of a label");
 	for (size_t i = 0; i < set->n_labels; i++) {
 		if (mrq_guid_equal(&set->labels[i].parent, &label->id))
 			return mrq_fail(err, MRQ_E_INVAL,
@@ -151,8 +151,8 @@ label_start(struct mrq_admin_call *call, struct mrq_policy_set *set,
 	const struct mrq_label *old = NULL;
 	const char *name = NULL;
 
-	MRQ_TRY(mrq_json_text(call->args, "name", MRQ_NAME_MAX, &name, err));
-	if (mrq_json_has(call->args, "label"))
+	MRQ_TRY(mrq_member_text(call->args, "name", MRQ_NAME_MAX, &name, err));
+	if (mrq_member_has(call->args, "label"))
 		MRQ_TRY(label_get(call, "label", set, &old, err));
 	else if (name)
 		old = find_full(set, name, strlen(name));
@@ -223,23 +223,23 @@ protection_edit(struct mrq_admin_call *call, const struct mrq_policy_set *set,
 	const char *text = NULL;
 
 	if (!json_is_null(json_object_get(call->args, "template")))
-		MRQ_TRY(mrq_json_text(call->args, "template", MRQ_NAME_MAX, &text, err));
+		MRQ_TRY(mrq_member_text(call->args, "template", MRQ_NAME_MAX, &text, err));
 	if (text) {
 		const struct mrq_template *t = mrq_template_find_text(set, text);
 		if (!t)
 			return mrq_fail(err, MRQ_E_NOT_FOUND,
 					"'template': there is no template '%s'", text);
 		label->template_id = t->id;
-		if (!mrq_json_has(call->args, "protection"))
+		if (!mrq_member_has(call->args, "protection"))
 			label->protection = MRQ_LABEL_TEMPLATE;
 		else if (label->protection != MRQ_LABEL_TEMPLATE)
-			return mrq_json_bad(err, "protection",
+			return mrq_member_bad(err, "protection",
 					    "template when there is one");
 	}
 	if (label->protection != MRQ_LABEL_TEMPLATE)
 		label->template_id = (struct mrq_guid){ 0 };
 	else if (mrq_guid_is_nil(&label->template_id))
-		return mrq_json_bad(err, "template", "there when 'protection' is template");
+		return mrq_member_bad(err, "template", "there when 'protection' is template");
 	return MRQ_OK;
 }
 
@@ -319,7 +319,7 @@ mrq_labels_list(const struct mrq_policy_set *set, json_t **ret, struct mrq_error
 	for (size_t i = 0; i < set->n_labels; i++) {
 		json_t *doc = NULL;
 		MRQ_TRY(mrq_label_encode(&set->labels[i], &doc, err));
-		MRQ_TRY(mrq_json_append(array, doc, err));
+		MRQ_TRY(mrq_array_append(array, doc, err));
 	}
 	*ret = MRQ_STEAL(array);
 	return MRQ_OK;

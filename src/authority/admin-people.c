@@ -41,13 +41,13 @@ aliases_put(struct mrq_state_txn *txn, const char *mail, const json_t *list, jso
 		json_t *one MRQ_CLEANUP(json_decref) = json_object();
 		if (!one || json_object_set(one, "aliases", json_array_get(list, i)) != 0)
 			return mrq_json_no_memory(err);
-		MRQ_TRY(mrq_json_mail(one, "aliases", alias, err));
+		MRQ_TRY(mrq_member_mail(one, "aliases", alias, err));
 		MRQ_TRY(address_free(txn, alias, err));
 		MRQ_TRY(mrq_state_put(txn, MRQ_IN_ALIASES, alias, mail, strlen(mail),
 				      err));
-		MRQ_TRY(mrq_json_append(aliases, json_string(alias), err));
+		MRQ_TRY(mrq_array_append(aliases, json_string(alias), err));
 	}
-	return mrq_json_put(doc, "aliases", MRQ_STEAL(aliases), err);
+	return mrq_member_put(doc, "aliases", MRQ_STEAL(aliases), err);
 }
 
 static enum mrq_status
@@ -56,13 +56,13 @@ user_doc_fill(const json_t *user, const char *mail, json_t *doc, struct mrq_erro
 	const char *name = NULL;
 	bool member = false;
 
-	MRQ_TRY(mrq_json_put(doc, "mail", json_string(mail), err));
-	MRQ_TRY(mrq_json_text(user, "name", MRQ_NAME_MAX, &name, err));
+	MRQ_TRY(mrq_member_put(doc, "mail", json_string(mail), err));
+	MRQ_TRY(mrq_member_text(user, "name", MRQ_NAME_MAX, &name, err));
 	if (name)
-		MRQ_TRY(mrq_json_put(doc, "name", json_string(name), err));
-	MRQ_TRY(mrq_json_bool(user, "member", &member, err));
-	if (mrq_json_has(user, "member"))
-		MRQ_TRY(mrq_json_put(doc, "member", json_boolean(member), err));
+		MRQ_TRY(mrq_member_put(doc, "name", json_string(name), err));
+	MRQ_TRY(mrq_member_bool(user, "member", &member, err));
+	if (mrq_member_has(user, "member"))
+		MRQ_TRY(mrq_member_put(doc, "member", json_boolean(member), err));
 	return MRQ_OK;
 }
 
@@ -76,11 +76,11 @@ mrq_user_write(struct mrq_state_txn *txn, const json_t *user, struct mrq_error *
 
 	if (!doc)
 		return mrq_json_no_memory(err);
-	MRQ_TRY(mrq_json_known(user, members, 4, err));
-	MRQ_TRY(mrq_json_mail(user, "mail", mail, err));
+	MRQ_TRY(mrq_member_known(user, members, 4, err));
+	MRQ_TRY(mrq_member_mail(user, "mail", mail, err));
 	if (!mail[0])
-		return mrq_json_bad(err, "mail", "a mail address");
-	MRQ_TRY(mrq_json_list(user, "aliases", MRQ_ALIASES_MAX, &aliases, err));
+		return mrq_member_bad(err, "mail", "a mail address");
+	MRQ_TRY(mrq_member_list(user, "aliases", MRQ_ALIASES_MAX, &aliases, err));
 	MRQ_TRY(user_doc_fill(user, mail, doc, err));
 	MRQ_TRY(address_free(txn, mail, err));
 	/* Before its aliases, so that none of them may be the user itself. */
@@ -99,7 +99,7 @@ static enum mrq_status
 user_get(struct mrq_admin_call *call, char mail[static MRQ_MAIL_MAX + 1], json_t **ret,
 	 struct mrq_error *err)
 {
-	MRQ_TRY(mrq_json_mail(call->args, "mail", mail, err));
+	MRQ_TRY(mrq_member_mail(call->args, "mail", mail, err));
 	enum mrq_status s = mrq_doc_get(call->txn, MRQ_IN_USERS, mail, ret, err);
 	if (s == MRQ_E_NOT_FOUND)
 		return mrq_fail(err, s, "there is no user '%s'", mail);
@@ -194,7 +194,7 @@ member_parse(struct mrq_state_txn *txn, const json_t *item, const char *group,
 
 	if (!text || mrq_principal_parse(text, &p, NULL) != MRQ_OK ||
 	    (p.kind != MRQ_PRINCIPAL_USER && p.kind != MRQ_PRINCIPAL_GROUP))
-		return mrq_json_bad(err, "members", "addresses of users or groups");
+		return mrq_member_bad(err, "members", "addresses of users or groups");
 	if (!strchr(text, ':') && mrq_state_has(txn, MRQ_IN_GROUPS, p.name))
 		p.kind = MRQ_PRINCIPAL_GROUP;
 	mrq_principal_format(&p, who);
@@ -246,16 +246,16 @@ mrq_group_write(struct mrq_state_txn *txn, const json_t *group, struct mrq_error
 
 	if (!doc)
 		return mrq_json_no_memory(err);
-	MRQ_TRY(mrq_json_known(group, members, 3, err));
-	MRQ_TRY(mrq_json_mail(group, "mail", mail, err));
+	MRQ_TRY(mrq_member_known(group, members, 3, err));
+	MRQ_TRY(mrq_member_mail(group, "mail", mail, err));
 	if (!mail[0])
-		return mrq_json_bad(err, "mail", "a mail address");
-	MRQ_TRY(mrq_json_text(group, "name", MRQ_NAME_MAX, &name, err));
-	MRQ_TRY(mrq_json_list(group, "members", MEMBERS_ARGS_MAX, &list, err));
+		return mrq_member_bad(err, "mail", "a mail address");
+	MRQ_TRY(mrq_member_text(group, "name", MRQ_NAME_MAX, &name, err));
+	MRQ_TRY(mrq_member_list(group, "members", MEMBERS_ARGS_MAX, &list, err));
 	MRQ_TRY(address_free(txn, mail, err));
-	MRQ_TRY(mrq_json_put(doc, "mail", json_string(mail), err));
+	MRQ_TRY(mrq_member_put(doc, "mail", json_string(mail), err));
 	if (name)
-		MRQ_TRY(mrq_json_put(doc, "name", json_string(name), err));
+		MRQ_TRY(mrq_member_put(doc, "name", json_string(name), err));
 	MRQ_TRY(mrq_doc_put(txn, MRQ_IN_GROUPS, mail, doc, err));
 	return members_put(txn, mail, list, err);
 }
@@ -270,7 +270,7 @@ static enum mrq_status
 group_get(struct mrq_admin_call *call, char mail[static MRQ_MAIL_MAX + 1],
 	  struct mrq_error *err)
 {
-	MRQ_TRY(mrq_json_mail(call->args, "mail", mail, err));
+	MRQ_TRY(mrq_member_mail(call->args, "mail", mail, err));
 	if (!mrq_state_has(call->txn, MRQ_IN_GROUPS, mail))
 		return mrq_fail(err, MRQ_E_NOT_FOUND, "there is no group '%s'", mail);
 	return MRQ_OK;
@@ -293,7 +293,7 @@ mrq_admin_member_add(struct mrq_admin_call *call, struct mrq_error *err)
 	json_t *list MRQ_CLEANUP(json_decref) = NULL;
 
 	MRQ_TRY(group_get(call, mail, err));
-	MRQ_TRY(mrq_json_list(call->args, "members", MEMBERS_ARGS_MAX, &list, err));
+	MRQ_TRY(mrq_member_list(call->args, "members", MEMBERS_ARGS_MAX, &list, err));
 	return members_put(call->txn, mail, list, err);
 }
 
@@ -304,7 +304,7 @@ mrq_admin_member_rm(struct mrq_admin_call *call, struct mrq_error *err)
 	json_t *list MRQ_CLEANUP(json_decref) = NULL;
 
 	MRQ_TRY(group_get(call, mail, err));
-	MRQ_TRY(mrq_json_list(call->args, "members", MEMBERS_ARGS_MAX, &list, err));
+	MRQ_TRY(mrq_member_list(call->args, "members", MEMBERS_ARGS_MAX, &list, err));
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		char text[MRQ_MAIL_MAX + MRQ_PRINCIPAL_MAX + 2];
 		char key[MEMBERSHIP_KEY];
@@ -326,7 +326,7 @@ static enum mrq_status
 doc_append(const char *key, const json_t *doc, void *arg, struct mrq_error *err)
 {
 	(void)key;
-	return mrq_json_append(arg, json_deep_copy(doc), err);
+	return mrq_array_append(arg, json_deep_copy(doc), err);
 }
 
 enum mrq_status
@@ -347,8 +347,8 @@ group_by_mail(const char *key, const json_t *doc, void *arg, struct mrq_error *e
 	json_t *groups = arg;
 	json_t *group = json_deep_copy(doc);
 
-	MRQ_TRY(mrq_json_put(groups, key, group, err));
-	return mrq_json_put(group, "members", json_array(), err);
+	MRQ_TRY(mrq_member_put(groups, key, group, err));
+	return mrq_member_put(group, "members", json_array(), err);
 }
 
 enum mrq_status
@@ -369,7 +369,7 @@ mrq_groups_list(struct mrq_state_txn *txn, json_t **ret, struct mrq_error *err)
 		json_t *list = json_object_get(
 			json_object_get(groups, members[i].group), "members");
 		if (list)
-			MRQ_TRY(mrq_json_append(list, json_string(members[i].member),
+			MRQ_TRY(mrq_array_append(list, json_string(members[i].member),
 						err));
 	}
 	json_object_foreach(groups, mail, group)

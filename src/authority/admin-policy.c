@@ -18,7 +18,7 @@ default_label_edit(const json_t *args, struct mrq_policy_set *set, struct mrq_er
 	if (!given)
 		return MRQ_OK;
 	if (!json_is_null(given))
-		MRQ_TRY(mrq_json_text(args, "default_label", MRQ_NAME_MAX, &text, err));
+		MRQ_TRY(mrq_member_text(args, "default_label", MRQ_NAME_MAX, &text, err));
 	if (!text || !*text || strcmp(text, "none") == 0) {
 		set->default_label = (struct mrq_guid){ 0 };
 		return MRQ_OK;
@@ -62,7 +62,7 @@ static enum mrq_status
 key_append(const char *key, const json_t *doc, void *arg, struct mrq_error *err)
 {
 	(void)key;
-	return mrq_json_append(arg, json_deep_copy(doc), err);
+	return mrq_array_append(arg, json_deep_copy(doc), err);
 }
 
 enum mrq_status
@@ -97,7 +97,7 @@ mrq_admin_key_rotate(struct mrq_admin_call *call, struct mrq_error *err)
 				"root or the passphrase");
 	MRQ_TRY(mrq_key_make(call->txn, call->a->master, MRQ_KEY_ORGANISATION, call->now,
 			     kid, err));
-	return mrq_json_put(call->answer, "kid", json_string(kid), err);
+	return mrq_member_put(call->answer, "kid", json_string(kid), err);
 }
 
 static bool
@@ -116,7 +116,7 @@ public_put(const json_t *keys, const char *use, json_t *answer, struct mrq_error
 		const json_t *key = json_array_get(keys, i);
 		if (!text_is(key, "use", use) || !text_is(key, "state", "active"))
 			continue;
-		return mrq_json_put(answer, use, json_deep_copy(key), err);
+		return mrq_member_put(answer, use, json_deep_copy(key), err);
 	}
 	return MRQ_OK;
 }
@@ -127,7 +127,7 @@ mrq_admin_cert_show(struct mrq_admin_call *call, struct mrq_error *err)
 	json_t *keys MRQ_CLEANUP(json_decref) = NULL;
 
 	MRQ_TRY(mrq_keys_list(call->txn, &keys, err));
-	MRQ_TRY(mrq_json_put(call->answer, "org", json_string(call->a->org), err));
+	MRQ_TRY(mrq_member_put(call->answer, "org", json_string(call->a->org), err));
 	MRQ_TRY(public_put(keys, "organisation", call->answer, err));
 	return public_put(keys, "audit", call->answer, err);
 }
@@ -139,8 +139,8 @@ revoked_append(const char *key, const json_t *doc, void *arg, struct mrq_error *
 {
 	json_t *copy = json_deep_copy(doc);
 
-	MRQ_TRY(mrq_json_append(arg, copy, err));
-	return mrq_json_put(copy, "id", json_string(key), err);
+	MRQ_TRY(mrq_array_append(arg, copy, err));
+	return mrq_member_put(copy, "id", json_string(key), err);
 }
 
 enum mrq_status
@@ -166,24 +166,24 @@ mrq_admin_revocation_list(struct mrq_admin_call *call, struct mrq_error *err)
 
 	MRQ_TRY(mrq_revocations_list(call->txn, MRQ_REVOKE_CONTENT, &contents, err));
 	MRQ_TRY(mrq_revocations_list(call->txn, MRQ_REVOKE_FILE, &files, err));
-	MRQ_TRY(mrq_json_put(call->answer, "contents", MRQ_STEAL(contents), err));
-	return mrq_json_put(call->answer, "files", MRQ_STEAL(files), err);
+	MRQ_TRY(mrq_member_put(call->answer, "contents", MRQ_STEAL(contents), err));
+	return mrq_member_put(call->answer, "files", MRQ_STEAL(files), err);
 }
 
 static enum mrq_status
 target_get(struct mrq_admin_call *call, enum mrq_revoke *ret_kind, struct mrq_guid *ret,
 	   struct mrq_error *err)
 {
-	bool content = mrq_json_has(call->args, "content_id");
-	bool file = mrq_json_has(call->args, "file_id");
+	bool content = mrq_member_has(call->args, "content_id");
+	bool file = mrq_member_has(call->args, "file_id");
 	const char *member = file ? "file_id" : "content_id";
 
 	if (content == file)
 		return mrq_fail(err, MRQ_E_INVAL, "give either 'content_id' or 'file_id'");
 	*ret = (struct mrq_guid){ 0 };
-	MRQ_TRY(mrq_json_guid(call->args, member, ret, err));
+	MRQ_TRY(mrq_member_guid(call->args, member, ret, err));
 	if (mrq_guid_is_nil(ret))
-		return mrq_json_bad(err, member, "a GUID that is not all zeros");
+		return mrq_member_bad(err, member, "a GUID that is not all zeros");
 	*ret_kind = file ? MRQ_REVOKE_FILE : MRQ_REVOKE_CONTENT;
 	return MRQ_OK;
 }
@@ -196,7 +196,7 @@ mrq_admin_revocation_add(struct mrq_admin_call *call, struct mrq_error *err)
 	const char *by = NULL;
 
 	MRQ_TRY(target_get(call, &kind, &id, err));
-	MRQ_TRY(mrq_json_text(call->args, "by", MRQ_MAIL_MAX, &by, err));
+	MRQ_TRY(mrq_member_text(call->args, "by", MRQ_MAIL_MAX, &by, err));
 	return mrq_revoked_put(call->txn, kind, &id, by, call->now, err);
 }
 

@@ -21,14 +21,14 @@ duration_get(const json_t *args, int64_t now, int64_t *ret_until, struct mrq_err
 				 text[0] == '+' ? text + 1 : text);
 		if (n < 0 || (size_t)n >= sizeof(relative) ||
 		    !mrq_time_parse(relative, now, &until))
-			return mrq_json_bad(err, "for", "a time such as 90m or 2h");
+			return mrq_member_bad(err, "for", "a time such as 90m or 2h");
 		seconds = until - now;
 	} else {
-		MRQ_TRY(mrq_json_int(args, "for", 1, MRQ_SUPERUSER_SECONDS_MAX, &seconds,
+		MRQ_TRY(mrq_member_int(args, "for", 1, MRQ_SUPERUSER_SECONDS_MAX, &seconds,
 				     err));
 	}
 	if (seconds < 1 || seconds > MRQ_SUPERUSER_SECONDS_MAX)
-		return mrq_json_bad(err, "for", "at most 7 days");
+		return mrq_member_bad(err, "for", "at most 7 days");
 	*ret_until = now + seconds;
 	return MRQ_OK;
 }
@@ -39,9 +39,9 @@ status_put(struct mrq_admin_call *call, const struct mrq_super_users *super,
 {
 	bool on = call->now < super->until;
 
-	MRQ_TRY(mrq_json_put(call->answer, "on", json_boolean(on), err));
+	MRQ_TRY(mrq_member_put(call->answer, "on", json_boolean(on), err));
 	if (on)
-		MRQ_TRY(mrq_json_put_time(call->answer, "until", super->until, err));
+		MRQ_TRY(mrq_member_put_time(call->answer, "until", super->until, err));
 	return MRQ_OK;
 }
 
@@ -83,7 +83,7 @@ who_parse(const json_t *item, struct mrq_principal *ret, struct mrq_error *err)
 
 	if (!text || mrq_principal_parse(text, ret, NULL) != MRQ_OK ||
 	    (ret->kind != MRQ_PRINCIPAL_USER && ret->kind != MRQ_PRINCIPAL_GROUP))
-		return mrq_json_bad(err, "who", "user:MAIL or group:MAIL");
+		return mrq_member_bad(err, "who", "user:MAIL or group:MAIL");
 	return MRQ_OK;
 }
 
@@ -124,7 +124,7 @@ mrq_admin_superuser_add(struct mrq_admin_call *call, struct mrq_error *err)
 	json_t *list MRQ_CLEANUP(json_decref) = NULL;
 
 	MRQ_TRY(mrq_super_users_load(call->txn, &super, err));
-	MRQ_TRY(mrq_json_list(call->args, "who", MRQ_SUPERUSERS_MAX, &list, err));
+	MRQ_TRY(mrq_member_list(call->args, "who", MRQ_SUPERUSERS_MAX, &list, err));
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		struct mrq_principal who;
 		MRQ_TRY(who_parse(json_array_get(list, i), &who, err));
@@ -140,7 +140,7 @@ mrq_admin_superuser_rm(struct mrq_admin_call *call, struct mrq_error *err)
 	json_t *list MRQ_CLEANUP(json_decref) = NULL;
 
 	MRQ_TRY(mrq_super_users_load(call->txn, &super, err));
-	MRQ_TRY(mrq_json_list(call->args, "who", MRQ_SUPERUSERS_MAX, &list, err));
+	MRQ_TRY(mrq_member_list(call->args, "who", MRQ_SUPERUSERS_MAX, &list, err));
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		struct mrq_principal who;
 		MRQ_TRY(who_parse(json_array_get(list, i), &who, err));
@@ -165,7 +165,7 @@ mrq_admin_superuser_list(struct mrq_admin_call *call, struct mrq_error *err)
 	for (size_t i = 0; i < super.n; i++) {
 		char text[MRQ_PRINCIPAL_MAX + 1];
 		mrq_principal_format(&super.who[i], text);
-		MRQ_TRY(mrq_json_append(array, json_string(text), err));
+		MRQ_TRY(mrq_array_append(array, json_string(text), err));
 	}
 	return mrq_admin_answer(call, MRQ_STEAL(array), err);
 }

@@ -12,9 +12,9 @@ template_get(struct mrq_admin_call *call, const struct mrq_policy_set *set,
 {
 	const char *text = NULL;
 
-	MRQ_TRY(mrq_json_text(call->args, "template", MRQ_NAME_MAX, &text, err));
+	MRQ_TRY(mrq_member_text(call->args, "template", MRQ_NAME_MAX, &text, err));
 	if (!text)
-		return mrq_json_bad(err, "template", "the name or id of a template");
+		return mrq_member_bad(err, "template", "the name or id of a template");
 	*ret = mrq_template_find_text(set, text);
 	if (!*ret)
 		return mrq_fail(err, MRQ_E_NOT_FOUND, "there is no template '%s'", text);
@@ -28,7 +28,7 @@ name_free(const struct mrq_policy_set *set, const struct mrq_template *t,
 	struct mrq_guid id;
 
 	if (mrq_guid_parse(t->name, &id))
-		return mrq_json_bad(err, "name", "no GUID, since it would pass for an id");
+		return mrq_member_bad(err, "name", "no GUID, since it would pass for an id");
 	for (size_t i = 0; i < set->n_templates; i++) {
 		if (mrq_text_equal(set->templates[i].name, t->name) &&
 		    !mrq_guid_equal(&set->templates[i].id, &t->id))
@@ -56,8 +56,8 @@ template_start(struct mrq_admin_call *call, const struct mrq_policy_set *set,
 	const char *name = NULL;
 	json_t *doc MRQ_CLEANUP(json_decref) = NULL;
 
-	MRQ_TRY(mrq_json_text(call->args, "name", MRQ_NAME_MAX, &name, err));
-	if (mrq_json_has(call->args, "template"))
+	MRQ_TRY(mrq_member_text(call->args, "name", MRQ_NAME_MAX, &name, err));
+	if (mrq_member_has(call->args, "template"))
 		MRQ_TRY(template_get(call, set, &old, err));
 	else if (name)
 		old = mrq_template_find_text(set, name);
@@ -124,7 +124,7 @@ mrq_admin_template_archive(struct mrq_admin_call *call, struct mrq_error *err)
 	json_t *doc MRQ_CLEANUP(json_decref) = NULL;
 	bool archived = true;
 
-	MRQ_TRY(mrq_json_bool(call->args, "archived", &archived, err));
+	MRQ_TRY(mrq_member_bool(call->args, "archived", &archived, err));
 	MRQ_TRY(mrq_policy_load(call->txn, &box, err));
 	MRQ_TRY(template_get(call, &box->set, &old, err));
 	struct mrq_template view = *old;
@@ -142,7 +142,7 @@ mrq_templates_list(const struct mrq_policy_set *set, json_t **ret, struct mrq_er
 	for (size_t i = 0; i < set->n_templates; i++) {
 		json_t *doc = NULL;
 		MRQ_TRY(mrq_template_encode(&set->templates[i], &doc, err));
-		MRQ_TRY(mrq_json_append(array, doc, err));
+		MRQ_TRY(mrq_array_append(array, doc, err));
 	}
 	*ret = MRQ_STEAL(array);
 	return MRQ_OK;
@@ -182,8 +182,8 @@ mrq_admin_template_import(struct mrq_admin_call *call, struct mrq_error *err)
 	bool replace = false;
 
 	if (!json_is_object(document))
-		return mrq_json_bad(err, "document", "an exported template");
-	MRQ_TRY(mrq_json_bool(call->args, "replace", &replace, err));
+		return mrq_member_bad(err, "document", "an exported template");
+	MRQ_TRY(mrq_member_bool(call->args, "replace", &replace, err));
 	MRQ_TRY(mrq_template_decode(document, &t, err));
 	MRQ_TRY(mrq_policy_load(call->txn, &box, err));
 	if (!replace && mrq_template_find(&box->set, &t.id))

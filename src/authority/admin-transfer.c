@@ -25,11 +25,11 @@ policy_export(struct mrq_admin_call *call, struct mrq_error *err)
 
 	MRQ_TRY(mrq_policy_read(call->txn, &box, err));
 	MRQ_TRY(mrq_policy_encode(&box->set, &policy, err));
-	MRQ_TRY(mrq_json_put(call->answer, "policy", policy, err));
+	MRQ_TRY(mrq_member_put(call->answer, "policy", policy, err));
 	MRQ_TRY(mrq_templates_list(&box->set, &templates, err));
-	MRQ_TRY(mrq_json_put(call->answer, "templates", templates, err));
+	MRQ_TRY(mrq_member_put(call->answer, "templates", templates, err));
 	MRQ_TRY(mrq_labels_list(&box->set, &labels, err));
-	return mrq_json_put(call->answer, "labels", labels, err);
+	return mrq_member_put(call->answer, "labels", labels, err);
 }
 
 static enum mrq_status
@@ -43,16 +43,16 @@ people_export(struct mrq_admin_call *call, struct mrq_error *err)
 	if (!who)
 		return mrq_json_no_memory(err);
 	MRQ_TRY(mrq_users_list(call->txn, &users, err));
-	MRQ_TRY(mrq_json_put(call->answer, "users", users, err));
+	MRQ_TRY(mrq_member_put(call->answer, "users", users, err));
 	MRQ_TRY(mrq_groups_list(call->txn, &groups, err));
-	MRQ_TRY(mrq_json_put(call->answer, "groups", groups, err));
+	MRQ_TRY(mrq_member_put(call->answer, "groups", groups, err));
 	MRQ_TRY(mrq_super_users_load(call->txn, &super, err));
 	for (size_t i = 0; i < super.n; i++) {
 		char text[MRQ_PRINCIPAL_MAX + 1];
 		mrq_principal_format(&super.who[i], text);
-		MRQ_TRY(mrq_json_append(who, json_string(text), err));
+		MRQ_TRY(mrq_array_append(who, json_string(text), err));
 	}
-	return mrq_json_put(call->answer, "superusers", MRQ_STEAL(who), err);
+	return mrq_member_put(call->answer, "superusers", MRQ_STEAL(who), err);
 }
 
 static enum mrq_status
@@ -62,9 +62,9 @@ revocations_export(struct mrq_admin_call *call, struct mrq_error *err)
 	json_t *files = NULL;
 
 	MRQ_TRY(mrq_revocations_list(call->txn, MRQ_REVOKE_CONTENT, &contents, err));
-	MRQ_TRY(mrq_json_put(call->answer, "revoked_contents", contents, err));
+	MRQ_TRY(mrq_member_put(call->answer, "revoked_contents", contents, err));
 	MRQ_TRY(mrq_revocations_list(call->txn, MRQ_REVOKE_FILE, &files, err));
-	return mrq_json_put(call->answer, "revoked_files", files, err);
+	return mrq_member_put(call->answer, "revoked_files", files, err);
 }
 
 enum mrq_status
@@ -72,14 +72,14 @@ mrq_admin_export(struct mrq_admin_call *call, struct mrq_error *err)
 {
 	json_t *keys = NULL;
 
-	MRQ_TRY(mrq_json_put(call->answer, "version", json_integer(EXPORT_VERSION), err));
-	MRQ_TRY(mrq_json_put(call->answer, "org", json_string(call->a->org), err));
-	MRQ_TRY(mrq_json_put_time(call->answer, "exported", call->now, err));
+	MRQ_TRY(mrq_member_put(call->answer, "version", json_integer(EXPORT_VERSION), err));
+	MRQ_TRY(mrq_member_put(call->answer, "org", json_string(call->a->org), err));
+	MRQ_TRY(mrq_member_put_time(call->answer, "exported", call->now, err));
 	MRQ_TRY(policy_export(call, err));
 	MRQ_TRY(people_export(call, err));
 	MRQ_TRY(revocations_export(call, err));
 	MRQ_TRY(mrq_keys_list(call->txn, &keys, err));
-	return mrq_json_put(call->answer, "keys", keys, err);
+	return mrq_member_put(call->answer, "keys", keys, err);
 }
 
 /* ---- import ---- */
@@ -95,11 +95,11 @@ items_import(struct mrq_state_txn *txn, const json_t *document, const char *memb
 	const json_t *items = json_object_get(document, member);
 
 	if (!json_is_array(items))
-		return mrq_json_bad(err, member, "an array");
+		return mrq_member_bad(err, member, "an array");
 	for (size_t i = 0; i < json_array_size(items); i++) {
 		const json_t *item = json_array_get(items, i);
 		if (!json_is_object(item))
-			return mrq_json_bad(err, member, "an array of objects");
+			return mrq_member_bad(err, member, "an array of objects");
 		enum mrq_status s = import(txn, item, err);
 		if (s != MRQ_OK)
 			return mrq_while(err, s, "item %zu of '%s'", i + 1, member);
@@ -138,12 +138,12 @@ revoked_import(struct mrq_state_txn *txn, enum mrq_revoke kind, const json_t *it
 	const char *by = NULL;
 	int64_t when = 0;
 
-	MRQ_TRY(mrq_json_known(item, members, 3, err));
-	MRQ_TRY(mrq_json_guid(item, "id", &id, err));
+	MRQ_TRY(mrq_member_known(item, members, 3, err));
+	MRQ_TRY(mrq_member_guid(item, "id", &id, err));
 	if (mrq_guid_is_nil(&id))
-		return mrq_json_bad(err, "id", "a GUID that is not all zeros");
-	MRQ_TRY(mrq_json_text(item, "by", MRQ_MAIL_MAX, &by, err));
-	MRQ_TRY(mrq_json_time(item, "when", 0, &when, err));
+		return mrq_member_bad(err, "id", "a GUID that is not all zeros");
+	MRQ_TRY(mrq_member_text(item, "by", MRQ_MAIL_MAX, &by, err));
+	MRQ_TRY(mrq_member_time(item, "when", 0, &when, err));
 	return mrq_revoked_put(txn, kind, &id, by, when, err);
 }
 
@@ -167,7 +167,7 @@ superusers_import(struct mrq_state_txn *txn, const json_t *document,
 	struct mrq_super_users super MRQ_CLEANUP(mrq_super_users_clear) = { 0 };
 	json_t *list MRQ_CLEANUP(json_decref) = NULL;
 
-	MRQ_TRY(mrq_json_list(document, "superusers", MRQ_SUPERUSERS_MAX, &list, err));
+	MRQ_TRY(mrq_member_list(document, "superusers", MRQ_SUPERUSERS_MAX, &list, err));
 	super.who = calloc(json_array_size(list) + 1, sizeof(*super.who));
 	if (!super.who)
 		return mrq_json_no_memory(err);
@@ -176,7 +176,7 @@ superusers_import(struct mrq_state_txn *txn, const json_t *document,
 		struct mrq_principal *who = &super.who[super.n];
 		if (!text || mrq_principal_parse(text, who, NULL) != MRQ_OK ||
 		    (who->kind != MRQ_PRINCIPAL_USER && who->kind != MRQ_PRINCIPAL_GROUP))
-			return mrq_json_bad(err, "superusers", "user:MAIL or group:MAIL");
+			return mrq_member_bad(err, "superusers", "user:MAIL or group:MAIL");
 		super.n++;
 	}
 	return mrq_super_users_save(txn, &super, err);
@@ -193,10 +193,10 @@ settings_import(struct mrq_state_txn *txn, const json_t *document, struct mrq_er
 	json_t *doc MRQ_CLEANUP(json_decref) = NULL;
 
 	if (!json_is_object(policy))
-		return mrq_json_bad(err, "policy", "an object");
-	MRQ_TRY(mrq_json_known(policy, members, 5, err));
+		return mrq_member_bad(err, "policy", "an object");
+	MRQ_TRY(mrq_member_known(policy, members, 5, err));
 	MRQ_TRY(mrq_policy_edit(policy, &set, err));
-	MRQ_TRY(mrq_json_guid(policy, "default_label", &set.default_label, err));
+	MRQ_TRY(mrq_member_guid(policy, "default_label", &set.default_label, err));
 	MRQ_TRY(mrq_policy_encode(&set, &doc, err));
 	return mrq_doc_put(txn, MRQ_IN_META, "policy", doc, err);
 }
@@ -214,16 +214,16 @@ document_check(const struct mrq_admin_call *call, const json_t *document,
 	const char *org = NULL;
 
 	if (!json_is_object(document))
-		return mrq_json_bad(err, "document", "an exported authority");
-	MRQ_TRY(mrq_json_known(document, members, sizeof(members) / sizeof(members[0]),
+		return mrq_member_bad(err, "document", "an exported authority");
+	MRQ_TRY(mrq_member_known(document, members, sizeof(members) / sizeof(members[0]),
 			       err));
-	MRQ_TRY(mrq_json_int(document, "version", 0, INT32_MAX, &version, err));
+	MRQ_TRY(mrq_member_int(document, "version", 0, INT32_MAX, &version, err));
 	if (version != EXPORT_VERSION)
 		return mrq_fail(err, MRQ_E_VERSION,
 				"'version' %lld of the document is not %d, which this "
 				"build knows",
 				(long long)version, EXPORT_VERSION);
-	MRQ_TRY(mrq_json_text(document, "org", MRQ_MAIL_MAX, &org, err));
+	MRQ_TRY(mrq_member_text(document, "org", MRQ_MAIL_MAX, &org, err));
 	if (!org || !mrq_mail_equal(org, call->a->org))
 		return mrq_fail(err, MRQ_E_INVAL,
 				"'org' of the document must be '%s', whose authority "

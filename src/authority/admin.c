@@ -170,7 +170,7 @@ mrq_authority_admin(struct mrq_authority *a, const char *verb_name, const char *
 	if (len > MRQ_ADMIN_ARGS_MAX)
 		return mrq_fail(err, MRQ_E_LIMIT, "arguments of %zu bytes exceed %u", len,
 				MRQ_ADMIN_ARGS_MAX);
-	MRQ_TRY(mrq_json_parse(text, len, "arguments", &args, err));
+	MRQ_TRY(mrq_object_parse(text, len, "arguments", &args, err));
 	MRQ_TRY(members_check(verb, args, err));
 	struct mrq_admin_call call = {
 		.a = a, .args = args, .now = now, .answer = json_object()

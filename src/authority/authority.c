@@ -36,17 +36,17 @@ meta_save(struct mrq_state_txn *txn, const struct meta *meta, int64_t now,
 
 	if (!doc)
 		return mrq_json_no_memory(err);
-	MRQ_TRY(mrq_json_put(doc, "version", json_integer(AUTHORITY_VERSION), err));
-	MRQ_TRY(mrq_json_put(doc, "org", json_string(meta->org), err));
-	MRQ_TRY(mrq_json_put_time(doc, "created", now, err));
-	MRQ_TRY(mrq_json_put(doc, "seal",
+	MRQ_TRY(mrq_member_put(doc, "version", json_integer(AUTHORITY_VERSION), err));
+	MRQ_TRY(mrq_member_put(doc, "org", json_string(meta->org), err));
+	MRQ_TRY(mrq_member_put_time(doc, "created", now, err));
+	MRQ_TRY(mrq_member_put(doc, "seal",
 			     json_string(passphrase ? "passphrase" : "machine"), err));
 	if (passphrase) {
 		mrq_hex_encode(meta->salt, sizeof(meta->salt), salt);
-		MRQ_TRY(mrq_json_put(doc, "salt", json_string(salt), err));
-		MRQ_TRY(mrq_json_put(doc, "passes", json_integer(meta->cost.passes),
+		MRQ_TRY(mrq_member_put(doc, "salt", json_string(salt), err));
+		MRQ_TRY(mrq_member_put(doc, "passes", json_integer(meta->cost.passes),
 				     err));
-		MRQ_TRY(mrq_json_put(doc, "memory_kib",
+		MRQ_TRY(mrq_member_put(doc, "memory_kib",
 				     json_integer(meta->cost.memory_kib), err));
 	}
 	return mrq_doc_put(txn, MRQ_IN_META, "authority", doc, err);
@@ -60,9 +60,9 @@ passphrase_decode(const json_t *doc, struct meta *meta, struct mrq_error *err)
 	int64_t memory = 0;
 
 	if (!salt || !mrq_hex_decode(salt, meta->salt, sizeof(meta->salt)))
-		return mrq_json_bad(err, "salt", "32 hex digits");
-	MRQ_TRY(mrq_json_int(doc, "passes", 0, UINT32_MAX, &passes, err));
-	MRQ_TRY(mrq_json_int(doc, "memory_kib", 0, UINT32_MAX, &memory, err));
+		return mrq_member_bad(err, "salt", "32 hex digits");
+	MRQ_TRY(mrq_member_int(doc, "passes", 0, UINT32_MAX, &passes, err));
+	MRQ_TRY(mrq_member_int(doc, "memory_kib", 0, UINT32_MAX, &memory, err));
 	meta->cost = (struct mrq_kdf_cost){ (uint32_t)passes, (uint32_t)memory };
 	return MRQ_OK;
 }
@@ -73,20 +73,20 @@ meta_decode(const json_t *doc, struct meta *meta, struct mrq_error *err)
 	int64_t version = 0;
 	const char *seal = NULL;
 
-	MRQ_TRY(mrq_json_int(doc, "version", 1, INT32_MAX, &version, err));
+	MRQ_TRY(mrq_member_int(doc, "version", 1, INT32_MAX, &version, err));
 	if (version != AUTHORITY_VERSION)
 		return mrq_fail(err, MRQ_E_VERSION, "version %lld, this build knows %d",
 				(long long)version, AUTHORITY_VERSION);
-	MRQ_TRY(mrq_json_text_copy(doc, "org", MRQ_MAIL_MAX, meta->org, err));
+	MRQ_TRY(mrq_member_text_copy(doc, "org", MRQ_MAIL_MAX, meta->org, err));
 	if (!mrq_domain_valid(meta->org))
-		return mrq_json_bad(err, "org", "a domain name");
-	MRQ_TRY(mrq_json_text(doc, "seal", MRQ_NAME_MAX, &seal, err));
+		return mrq_member_bad(err, "org", "a domain name");
+	MRQ_TRY(mrq_member_text(doc, "seal", MRQ_NAME_MAX, &seal, err));
 	if (seal && strcmp(seal, "machine") == 0) {
 		meta->seal = MRQ_AUTHORITY_SEAL_MACHINE;
 		return MRQ_OK;
 	}
 	if (!seal || strcmp(seal, "passphrase") != 0)
-		return mrq_json_bad(err, "seal", "passphrase or machine");
+		return mrq_member_bad(err, "seal", "passphrase or machine");
 	meta->seal = MRQ_AUTHORITY_SEAL_PASSPHRASE;
 	return passphrase_decode(doc, meta, err);
 }

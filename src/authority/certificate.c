@@ -26,7 +26,7 @@ jwk_decode(const json_t *o, struct mrq_public_key **ret, struct mrq_error *err)
 	char *text MRQ_CLEANUP(free) = NULL;
 
 	if (!json_is_object(jwk))
-		return mrq_json_bad(err, "jwk", "an object");
+		return mrq_member_bad(err, "jwk", "an object");
 	text = json_dumps(jwk, JSON_COMPACT);
 	if (!text)
 		return mrq_json_no_memory(err);
@@ -39,22 +39,22 @@ members_decode(const json_t *o, struct mrq_certificate *crt, struct mrq_error *e
 {
 	int64_t version = 0;
 
-	MRQ_TRY(mrq_json_int(o, "v", 0, INT32_MAX, &version, err));
+	MRQ_TRY(mrq_member_int(o, "v", 0, INT32_MAX, &version, err));
 	if (version != CERTIFICATE_VERSION)
 		return mrq_fail(err, MRQ_E_VERSION,
 				"publishing certificate has version %lld, this build "
 				"knows %d",
 				(long long)version, CERTIFICATE_VERSION);
-	MRQ_TRY(mrq_json_text_copy(o, "org", MRQ_MAIL_MAX, crt->org, err));
-	MRQ_TRY(mrq_json_text_copy(o, "sub", MRQ_SUBJECT_MAX, crt->subject, err));
-	MRQ_TRY(mrq_json_int(o, "nbf", 0, MRQ_TIME_MAX, &crt->not_before, err));
-	MRQ_TRY(mrq_json_int(o, "exp", 1, MRQ_TIME_MAX, &crt->not_after, err));
+	MRQ_TRY(mrq_member_text_copy(o, "org", MRQ_MAIL_MAX, crt->org, err));
+	MRQ_TRY(mrq_member_text_copy(o, "sub", MRQ_SUBJECT_MAX, crt->subject, err));
+	MRQ_TRY(mrq_member_int(o, "nbf", 0, MRQ_TIME_MAX, &crt->not_before, err));
+	MRQ_TRY(mrq_member_int(o, "exp", 1, MRQ_TIME_MAX, &crt->not_after, err));
 	if (!mrq_domain_valid(crt->org))
-		return mrq_json_bad(err, "org", "a domain name");
+		return mrq_member_bad(err, "org", "a domain name");
 	if (!crt->subject[0])
-		return mrq_json_bad(err, "sub", "a name");
+		return mrq_member_bad(err, "sub", "a name");
 	if (crt->not_after < crt->not_before)
-		return mrq_json_bad(err, "exp", "later than 'nbf'");
+		return mrq_member_bad(err, "exp", "later than 'nbf'");
 	return jwk_decode(o, &crt->key, err);
 }
 
@@ -70,7 +70,7 @@ payload_decode(const char *payload, size_t len, struct mrq_certificate **ret,
 	if (!crt)
 		return mrq_json_no_memory(err);
 	crt->refs = 1;
-	enum mrq_status s = mrq_json_parse(payload, len, "it", &o, &why);
+	enum mrq_status s = mrq_object_parse(payload, len, "it", &o, &why);
 	if (s == MRQ_OK)
 		s = members_decode(o, crt, &why);
 	if (s == MRQ_E_INVAL)
@@ -137,12 +137,12 @@ members_encode(const struct mrq_certificate *crt, json_t *o, struct mrq_error *e
 	char jwk[MRQ_JWK_MAX];
 
 	mrq_public_key_format(crt->key, jwk);
-	MRQ_TRY(mrq_json_put(o, "v", json_integer(CERTIFICATE_VERSION), err));
-	MRQ_TRY(mrq_json_put(o, "org", json_string(crt->org), err));
-	MRQ_TRY(mrq_json_put(o, "sub", json_string(crt->subject), err));
-	MRQ_TRY(mrq_json_put(o, "nbf", json_integer(crt->not_before), err));
-	MRQ_TRY(mrq_json_put(o, "exp", json_integer(crt->not_after), err));
-	return mrq_json_put(o, "jwk", json_loads(jwk, 0, NULL), err);
+	MRQ_TRY(mrq_member_put(o, "v", json_integer(CERTIFICATE_VERSION), err));
+	MRQ_TRY(mrq_member_put(o, "org", json_string(crt->org), err));
+	MRQ_TRY(mrq_member_put(o, "sub", json_string(crt->subject), err));
+	MRQ_TRY(mrq_member_put(o, "nbf", json_integer(crt->not_before), err));
+	MRQ_TRY(mrq_member_put(o, "exp", json_integer(crt->not_after), err));
+	return mrq_member_put(o, "jwk", json_loads(jwk, 0, NULL), err);
 }
 
 enum mrq_status

@@ -22,7 +22,7 @@ doc_parse(const char *collection, const char *key, const void *value, size_t len
 	  json_t **ret, struct mrq_error *err)
 {
 	struct mrq_error why = { 0 };
-	enum mrq_status s = mrq_json_parse(value, len, "it", ret, &why);
+	enum mrq_status s = mrq_object_parse(value, len, "it", ret, &why);
 
 	return s == MRQ_OK ? s : mrq_doc_damaged(err, s, collection, key, &why);
 }
@@ -122,7 +122,7 @@ mrq_doc_clear(struct mrq_state_txn *txn, const char *collection, struct mrq_erro
 }
 
 enum mrq_status
-mrq_json_known(const json_t *o, const char *const *names, size_t n, struct mrq_error *err)
+mrq_member_known(const json_t *o, const char *const *names, size_t n, struct mrq_error *err)
 {
 	const char *member;
 	json_t *value;

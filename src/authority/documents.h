@@ -52,7 +52,7 @@ MRQ_MUST_CHECK enum mrq_status mrq_template_encode(const struct mrq_template *t,
 						   json_t **ret, struct mrq_error *err);
 void mrq_template_init(struct mrq_template *t);
 /** Every member of o is one of names. */
-MRQ_MUST_CHECK enum mrq_status mrq_json_known(const json_t *o, const char *const *names,
+MRQ_MUST_CHECK enum mrq_status mrq_member_known(const json_t *o, const char *const *names,
 					      size_t n, struct mrq_error *err);
 
 /** Apply the members that o has, but for id, parent and template (the caller resolves names). */

@@ -48,11 +48,11 @@ name_decode(const char *name, enum mrq_unknown_rights unknown, struct mrq_grant 
 	mrq_rights rights;
 
 	if (!name)
-		return mrq_json_bad(err, "rights", "names of rights");
+		return mrq_member_bad(err, "rights", "names of rights");
 	if (unknown == MRQ_UNKNOWN_KEEP && !mrq_right_from_name(name, strlen(name)) &&
 	    mrq_rights_parse(name, &rights, NULL) != MRQ_OK) {
 		if (!right_name_valid(name, strlen(name)))
-			return mrq_json_bad(err, "rights",
+			return mrq_member_bad(err, "rights",
 					    "names of 1 to 64 printable characters");
 		return unknown_append(&grant->unknown, name, err);
 	}
@@ -71,7 +71,7 @@ rights_decode(const json_t *names, enum mrq_unknown_rights unknown,
 		return name_decode(json_string_value(names), MRQ_UNKNOWN_REFUSE, grant,
 				   err);
 	if (!json_is_array(names) || json_array_size(names) > MRQ_LICENCE_RIGHTS_MAX)
-		return mrq_json_bad(err, "rights", "at most 64 names, or a level");
+		return mrq_member_bad(err, "rights", "at most 64 names, or a level");
 	for (size_t i = 0; i < json_array_size(names); i++)
 		MRQ_TRY(name_decode(json_string_value(json_array_get(names, i)), unknown,
 				    grant, err));
@@ -86,9 +86,9 @@ object_decode(const json_t *o, enum mrq_unknown_rights unknown, struct mrq_grant
 	const char *who = json_string_value(json_object_get(o, "who"));
 	const json_t *rights = json_object_get(o, "rights");
 
-	MRQ_TRY(mrq_json_known(o, members, 3, err));
+	MRQ_TRY(mrq_member_known(o, members, 3, err));
 	if (!who || mrq_principal_parse(who, &grant->who, NULL) != MRQ_OK)
-		return mrq_json_bad(err, "who",
+		return mrq_member_bad(err, "who",
 				    "user:MAIL, group:MAIL, domain:NAME, org or "
 				    "authenticated");
 	return rights_decode(rights, unknown, grant, err);
@@ -103,7 +103,7 @@ text_decode(const char *text, struct mrq_grant *grant, struct mrq_error *err)
 	size_t len = equals ? (size_t)(equals - text) : 0;
 
 	if (len == 0 || len >= sizeof(who))
-		return mrq_json_bad(err, "grants",
+		return mrq_member_bad(err, "grants",
 				    "WHO=RIGHTS, such as group:hr@example.com=viewer");
 	memcpy(who, text, len);
 	who[len] = '\0';
@@ -121,7 +121,7 @@ grant_decode(const json_t *item, enum mrq_unknown_rights unknown, struct mrq_gra
 		return text_decode(json_string_value(item), grant, err);
 	if (json_is_object(item))
 		return object_decode(item, unknown, grant, err);
-	return mrq_json_bad(err, "grants", "objects or WHO=RIGHTS");
+	return mrq_member_bad(err, "grants", "objects or WHO=RIGHTS");
 }
 
 enum mrq_status
@@ -130,7 +130,7 @@ mrq_grants_decode(const json_t *o, const char *member, enum mrq_unknown_rights u
 {
 	json_t *list MRQ_CLEANUP(json_decref) = NULL;
 
-	MRQ_TRY(mrq_json_list(o, member, MRQ_GRANTS_MAX, &list, err));
+	MRQ_TRY(mrq_member_list(o, member, MRQ_GRANTS_MAX, &list, err));
 	size_t n = json_array_size(list);
 	struct mrq_grant *grants = calloc(n + 1, sizeof(*grants));
 	if (!grants)
@@ -153,7 +153,7 @@ names_append(json_t *array, const char *list, struct mrq_error *err)
 {
 	for (const char *at = list;; at++) {
 		size_t len = strcspn(at, ",");
-		MRQ_TRY(mrq_json_append(array, json_stringn(at, len), err));
+		MRQ_TRY(mrq_array_append(array, json_stringn(at, len), err));
 		at += len;
 		if (*at == '\0')
 			return MRQ_OK;
@@ -190,11 +190,11 @@ grant_append(json_t *array, const struct mrq_grant *grant, struct mrq_error *err
 		return mrq_json_no_memory(err);
 	mrq_principal_format(&grant->who, who);
 	MRQ_TRY(mrq_rights_encode(grant->rights, grant->unknown, &rights, err));
-	MRQ_TRY(mrq_json_put(o, "who", json_string(who), err));
-	MRQ_TRY(mrq_json_put(o, "rights", MRQ_STEAL(rights), err));
+	MRQ_TRY(mrq_member_put(o, "who", json_string(who), err));
+	MRQ_TRY(mrq_member_put(o, "rights", MRQ_STEAL(rights), err));
 	if (level && !grant->unknown)
-		MRQ_TRY(mrq_json_put(o, "level", json_string(level), err));
-	return mrq_json_append(array, MRQ_STEAL(o), err);
+		MRQ_TRY(mrq_member_put(o, "level", json_string(level), err));
+	return mrq_array_append(array, MRQ_STEAL(o), err);
 }
 
 enum mrq_status

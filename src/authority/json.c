@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum mrq_status
-mrq_json_bad(struct mrq_error *err, const char *member, const char *must)
+mrq_member_bad(struct mrq_error *err, const char *member, const char *must)
 {
 	return mrq_fail(err, MRQ_E_INVAL, "'%.64s' must be %s", member, must);
 }
@@ -23,7 +23,7 @@ mrq_json_no_memory(struct mrq_error *err)
 }
 
 enum mrq_status
-mrq_json_parse(const char *text, size_t len, const char *what, json_t **ret,
+mrq_object_parse(const char *text, size_t len, const char *what, json_t **ret,
 	       struct mrq_error *err)
 {
 	json_error_t why;
@@ -42,7 +42,7 @@ mrq_json_parse(const char *text, size_t len, const char *what, json_t **ret,
 }
 
 bool
-mrq_json_has(const json_t *o, const char *member)
+mrq_member_has(const json_t *o, const char *member)
 {
 	return json_object_get(o, member) != NULL;
 }
@@ -58,7 +58,7 @@ has_controls(const char *text)
 }
 
 enum mrq_status
-mrq_json_text(const json_t *o, const char *member, size_t max, const char **ret,
+mrq_member_text(const json_t *o, const char *member, size_t max, const char **ret,
 	      struct mrq_error *err)
 {
 	const json_t *value = json_object_get(o, member);
@@ -67,30 +67,30 @@ mrq_json_text(const json_t *o, const char *member, size_t max, const char **ret,
 		return MRQ_OK;
 	const char *text = json_string_value(value);
 	if (!text)
-		return mrq_json_bad(err, member, "a string");
+		return mrq_member_bad(err, member, "a string");
 	if (json_string_length(value) > max)
 		return mrq_fail(err, MRQ_E_INVAL, "'%.64s' is longer than %zu bytes",
 				member, max);
 	if (has_controls(text))
-		return mrq_json_bad(err, member, "free of control characters");
+		return mrq_member_bad(err, member, "free of control characters");
 	*ret = text;
 	return MRQ_OK;
 }
 
 enum mrq_status
-mrq_json_text_copy(const json_t *o, const char *member, size_t max, char *ret,
+mrq_member_text_copy(const json_t *o, const char *member, size_t max, char *ret,
 		   struct mrq_error *err)
 {
 	const char *text = NULL;
 
-	MRQ_TRY(mrq_json_text(o, member, max, &text, err));
+	MRQ_TRY(mrq_member_text(o, member, max, &text, err));
 	if (text)
 		memcpy(ret, text, strlen(text) + 1);
 	return MRQ_OK;
 }
 
 enum mrq_status
-mrq_json_mail(const json_t *o, const char *member, char ret[static MRQ_MAIL_MAX + 1],
+mrq_member_mail(const json_t *o, const char *member, char ret[static MRQ_MAIL_MAX + 1],
 	      struct mrq_error *err)
 {
 	const json_t *value = json_object_get(o, member);
@@ -99,7 +99,7 @@ mrq_json_mail(const json_t *o, const char *member, char ret[static MRQ_MAIL_MAX 
 		return MRQ_OK;
 	const char *text = json_string_value(value);
 	if (!text || !mrq_mail_valid(text))
-		return mrq_json_bad(err, member, "a mail address");
+		return mrq_member_bad(err, member, "a mail address");
 	size_t len = strlen(text);
 	for (size_t i = 0; i <= len; i++)
 		ret[i] = mrq_ascii_lower(text[i]);
@@ -107,7 +107,7 @@ mrq_json_mail(const json_t *o, const char *member, char ret[static MRQ_MAIL_MAX 
 }
 
 enum mrq_status
-mrq_json_guid(const json_t *o, const char *member, struct mrq_guid *ret,
+mrq_member_guid(const json_t *o, const char *member, struct mrq_guid *ret,
 	      struct mrq_error *err)
 {
 	const json_t *value = json_object_get(o, member);
@@ -118,7 +118,7 @@ mrq_json_guid(const json_t *o, const char *member, struct mrq_guid *ret,
 	const char *text = json_string_value(value);
 	if (!json_is_null(value) &&
 	    (!text || !mrq_guid_parse(text, &id) || mrq_guid_is_nil(&id)))
-		return mrq_json_bad(err, member, "a GUID that is not all zeros");
+		return mrq_member_bad(err, member, "a GUID that is not all zeros");
 	*ret = id;
 	return MRQ_OK;
 }
@@ -141,7 +141,7 @@ integer_of(const json_t *value, int64_t *ret)
 }
 
 enum mrq_status
-mrq_json_int(const json_t *o, const char *member, int64_t min, int64_t max, int64_t *ret,
+mrq_member_int(const json_t *o, const char *member, int64_t min, int64_t max, int64_t *ret,
 	     struct mrq_error *err)
 {
 	const json_t *value = json_object_get(o, member);
@@ -158,7 +158,7 @@ mrq_json_int(const json_t *o, const char *member, int64_t min, int64_t max, int6
 }
 
 enum mrq_status
-mrq_json_bool(const json_t *o, const char *member, bool *ret, struct mrq_error *err)
+mrq_member_bool(const json_t *o, const char *member, bool *ret, struct mrq_error *err)
 {
 	const json_t *value = json_object_get(o, member);
 	const char *text = json_string_value(value);
@@ -170,12 +170,12 @@ mrq_json_bool(const json_t *o, const char *member, bool *ret, struct mrq_error *
 	else if (json_is_false(value) || (text && strcmp(text, "false") == 0))
 		*ret = false;
 	else
-		return mrq_json_bad(err, member, "true or false");
+		return mrq_member_bad(err, member, "true or false");
 	return MRQ_OK;
 }
 
 enum mrq_status
-mrq_json_time(const json_t *o, const char *member, int64_t now, int64_t *ret,
+mrq_member_time(const json_t *o, const char *member, int64_t now, int64_t *ret,
 	      struct mrq_error *err)
 {
 	const json_t *value = json_object_get(o, member);
@@ -188,17 +188,17 @@ mrq_json_time(const json_t *o, const char *member, int64_t now, int64_t *ret,
 	else if (!json_is_null(value) &&
 		 (!json_is_string(value) ||
 		  !mrq_time_parse(json_string_value(value), now, &when)))
-		return mrq_json_bad(err, member,
+		return mrq_member_bad(err, member,
 				    "a time such as 2030-01-31, "
 				    "2030-01-31T12:00:00Z, +30d or never");
 	if (when != MRQ_NEVER && (when < 0 || when > MRQ_TIME_MAX))
-		return mrq_json_bad(err, member, "a time of the years 1970 to 9999");
+		return mrq_member_bad(err, member, "a time of the years 1970 to 9999");
 	*ret = when;
 	return MRQ_OK;
 }
 
 enum mrq_status
-mrq_json_list(const json_t *o, const char *member, size_t max, json_t **ret,
+mrq_member_list(const json_t *o, const char *member, size_t max, json_t **ret,
 	      struct mrq_error *err)
 {
 	json_t *value = json_object_get(o, member);
@@ -217,35 +217,35 @@ mrq_json_list(const json_t *o, const char *member, size_t max, json_t **ret,
 }
 
 enum mrq_status
-mrq_json_put(json_t *o, const char *member, json_t *value, struct mrq_error *err)
+mrq_member_put(json_t *o, const char *member, json_t *value, struct mrq_error *err)
 {
 	return json_object_set_new(o, member, value) == 0 ? MRQ_OK :
 							    mrq_json_no_memory(err);
 }
 
 enum mrq_status
-mrq_json_append(json_t *array, json_t *value, struct mrq_error *err)
+mrq_array_append(json_t *array, json_t *value, struct mrq_error *err)
 {
 	return json_array_append_new(array, value) == 0 ? MRQ_OK :
 							  mrq_json_no_memory(err);
 }
 
 enum mrq_status
-mrq_json_put_guid(json_t *o, const char *member, const struct mrq_guid *id,
+mrq_member_put_guid(json_t *o, const char *member, const struct mrq_guid *id,
 		  struct mrq_error *err)
 {
 	char text[MRQ_GUID_TEXT];
 
 	mrq_guid_format(id, text);
-	return mrq_json_put(o, member,
+	return mrq_member_put(o, member,
 			    mrq_guid_is_nil(id) ? json_null() : json_string(text), err);
 }
 
 enum mrq_status
-mrq_json_put_time(json_t *o, const char *member, int64_t when, struct mrq_error *err)
+mrq_member_put_time(json_t *o, const char *member, int64_t when, struct mrq_error *err)
 {
 	char text[MRQ_TIME_TEXT];
 
 	mrq_time_format(when, text);
-	return mrq_json_put(o, member, json_string(text), err);
+	return mrq_member_put(o, member, json_string(text), err);
 }

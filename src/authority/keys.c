@@ -37,11 +37,11 @@ record_put(struct mrq_state_txn *txn, const struct mrq_public_key *key,
 	if (!doc)
 		return mrq_json_no_memory(err);
 	mrq_public_key_format(key, jwk);
-	MRQ_TRY(mrq_json_put(doc, "kid", json_string(mrq_public_key_kid(key)), err));
-	MRQ_TRY(mrq_json_put(doc, "use", json_string(use_name(use)), err));
-	MRQ_TRY(mrq_json_put(doc, "state", json_string("active"), err));
-	MRQ_TRY(mrq_json_put_time(doc, "created", now, err));
-	MRQ_TRY(mrq_json_put(doc, "jwk", json_loads(jwk, 0, NULL), err));
+	MRQ_TRY(mrq_member_put(doc, "kid", json_string(mrq_public_key_kid(key)), err));
+	MRQ_TRY(mrq_member_put(doc, "use", json_string(use_name(use)), err));
+	MRQ_TRY(mrq_member_put(doc, "state", json_string("active"), err));
+	MRQ_TRY(mrq_member_put_time(doc, "created", now, err));
+	MRQ_TRY(mrq_member_put(doc, "jwk", json_loads(jwk, 0, NULL), err));
 	return mrq_doc_put(txn, MRQ_IN_KEYS, mrq_public_key_kid(key), doc, err);
 }
 
@@ -53,7 +53,7 @@ actives_collect(const char *key, const json_t *doc, void *arg, struct mrq_error 
 	if (!text_is(doc, "use", use_name(MRQ_KEY_ORGANISATION)) ||
 	    !text_is(doc, "state", "active"))
 		return MRQ_OK;
-	return mrq_json_put(actives, key, json_deep_copy(doc), err);
+	return mrq_member_put(actives, key, json_deep_copy(doc), err);
 }
 
 static enum mrq_status
@@ -68,8 +68,8 @@ actives_archive(struct mrq_state_txn *txn, int64_t now, struct mrq_error *err)
 	MRQ_TRY(mrq_doc_each(txn, MRQ_IN_KEYS, actives_collect, actives, err));
 	json_object_foreach(actives, kid, doc)
 	{
-		MRQ_TRY(mrq_json_put(doc, "state", json_string("archived"), err));
-		MRQ_TRY(mrq_json_put_time(doc, "archived", now, err));
+		MRQ_TRY(mrq_member_put(doc, "state", json_string("archived"), err));
+		MRQ_TRY(mrq_member_put_time(doc, "archived", now, err));
 		MRQ_TRY(mrq_doc_put(txn, MRQ_IN_KEYS, kid, doc, err));
 	}
 	return MRQ_OK;
@@ -193,9 +193,9 @@ public_load(const char *kid, const json_t *doc, struct mrq_public_key **ret,
 						 JSON_COMPACT | JSON_ENCODE_ANY);
 
 	enum mrq_status s = jwk ? mrq_public_key_parse(jwk, strlen(jwk), &key, &why) :
-				  mrq_json_bad(&why, "jwk", "an object");
+				  mrq_member_bad(&why, "jwk", "an object");
 	if (s == MRQ_OK && strcmp(mrq_public_key_kid(key), kid) != 0)
-		s = mrq_json_bad(&why, "jwk", "the key of that id");
+		s = mrq_member_bad(&why, "jwk", "the key of that id");
 	if (s != MRQ_OK)
 		return mrq_doc_damaged(err, s, MRQ_IN_KEYS, kid, &why);
 	*ret = MRQ_STEAL(key);

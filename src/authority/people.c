@@ -242,9 +242,9 @@ user_load(struct mrq_authority *a, struct mrq_identity *who, struct mrq_error *e
 	}
 	if (s != MRQ_OK)
 		return s;
-	MRQ_TRY(mrq_json_mail(doc, "mail", who->mail, err));
+	MRQ_TRY(mrq_member_mail(doc, "mail", who->mail, err));
 	who->member = in_org(who->mail, a->org);
-	MRQ_TRY(mrq_json_bool(doc, "member", &who->member, err));
+	MRQ_TRY(mrq_member_bool(doc, "member", &who->member, err));
 	return aliases_load(doc, who, err);
 }
 

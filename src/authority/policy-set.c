@@ -134,11 +134,11 @@ mrq_policy_edit(const json_t *o, struct mrq_policy_set *set, struct mrq_error *e
 {
 	int64_t days = set->licence_days;
 
-	MRQ_TRY(mrq_json_bool(o, "mandatory", &set->mandatory, err));
-	MRQ_TRY(mrq_json_bool(o, "justify_downgrade", &set->justify_downgrade, err));
-	MRQ_TRY(mrq_json_int(o, "licence_days", 0, MRQ_DAYS_MAX, &days, err));
+	MRQ_TRY(mrq_member_bool(o, "mandatory", &set->mandatory, err));
+	MRQ_TRY(mrq_member_bool(o, "justify_downgrade", &set->justify_downgrade, err));
+	MRQ_TRY(mrq_member_int(o, "licence_days", 0, MRQ_DAYS_MAX, &days, err));
 	set->licence_days = (int32_t)days;
-	return mrq_json_text_copy(o, "help_url", sizeof(set->help_url) - 1,
+	return mrq_member_text_copy(o, "help_url", sizeof(set->help_url) - 1,
 				  set->help_url, err);
 }
 
@@ -149,12 +149,12 @@ mrq_policy_encode(const struct mrq_policy_set *set, json_t **ret, struct mrq_err
 
 	if (!o)
 		return mrq_json_no_memory(err);
-	MRQ_TRY(mrq_json_put_guid(o, "default_label", &set->default_label, err));
-	MRQ_TRY(mrq_json_put(o, "mandatory", json_boolean(set->mandatory), err));
-	MRQ_TRY(mrq_json_put(o, "justify_downgrade",
+	MRQ_TRY(mrq_member_put_guid(o, "default_label", &set->default_label, err));
+	MRQ_TRY(mrq_member_put(o, "mandatory", json_boolean(set->mandatory), err));
+	MRQ_TRY(mrq_member_put(o, "justify_downgrade",
 			     json_boolean(set->justify_downgrade), err));
-	MRQ_TRY(mrq_json_put(o, "licence_days", json_integer(set->licence_days), err));
-	MRQ_TRY(mrq_json_put(o, "help_url", json_string(set->help_url), err));
+	MRQ_TRY(mrq_member_put(o, "licence_days", json_integer(set->licence_days), err));
+	MRQ_TRY(mrq_member_put(o, "help_url", json_string(set->help_url), err));
 	*ret = MRQ_STEAL(o);
 	return MRQ_OK;
 }
@@ -170,11 +170,11 @@ settings_load(struct mrq_state_txn *txn, struct mrq_policy_set *set,
 	MRQ_TRY(mrq_doc_get(txn, MRQ_IN_META, "policy", &doc, err));
 	enum mrq_status s = mrq_policy_edit(doc, set, &why);
 	if (s == MRQ_OK)
-		s = mrq_json_guid(doc, "default_label", &set->default_label, &why);
+		s = mrq_member_guid(doc, "default_label", &set->default_label, &why);
 	if (s != MRQ_OK)
 		return mrq_doc_damaged(err, s, MRQ_IN_META, "policy", &why);
 	MRQ_TRY(mrq_doc_get(txn, MRQ_IN_META, "authority", &meta, err));
-	return mrq_json_text_copy(meta, "org", MRQ_MAIL_MAX, set->org, err);
+	return mrq_member_text_copy(meta, "org", MRQ_MAIL_MAX, set->org, err);
 }
 
 enum mrq_status

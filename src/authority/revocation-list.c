@@ -39,18 +39,18 @@ ids_put(json_t *o, const char *member, const struct mrq_guid *ids, size_t n,
 	for (size_t i = 0; array && i < n; i++) {
 		char text[MRQ_GUID_TEXT];
 		mrq_guid_format(&ids[i], text);
-		MRQ_TRY(mrq_json_append(array, json_string(text), err));
+		MRQ_TRY(mrq_array_append(array, json_string(text), err));
 	}
-	return mrq_json_put(o, member, MRQ_STEAL(array), err);
+	return mrq_member_put(o, member, MRQ_STEAL(array), err);
 }
 
 static enum mrq_status
 members_encode(const struct mrq_revocation_list *list, json_t *o, struct mrq_error *err)
 {
-	MRQ_TRY(mrq_json_put(o, "v", json_integer(REVOCATIONS_VERSION), err));
-	MRQ_TRY(mrq_json_put(o, "org", json_string(list->org), err));
-	MRQ_TRY(mrq_json_put(o, "iat", json_integer(list->issued), err));
-	MRQ_TRY(mrq_json_put(o, "epoch", json_integer((json_int_t)list->epoch), err));
+	MRQ_TRY(mrq_member_put(o, "v", json_integer(REVOCATIONS_VERSION), err));
+	MRQ_TRY(mrq_member_put(o, "org", json_string(list->org), err));
+	MRQ_TRY(mrq_member_put(o, "iat", json_integer(list->issued), err));
+	MRQ_TRY(mrq_member_put(o, "epoch", json_integer((json_int_t)list->epoch), err));
 	MRQ_TRY(ids_put(o, "contents", list->contents, list->n_contents, err));
 	return ids_put(o, "files", list->files, list->n_files, err);
 }
@@ -83,14 +83,14 @@ ids_decode(const json_t *o, const char *member, struct mrq_guid **ret, size_t *r
 	size_t n = json_array_size(array);
 
 	if (!json_is_array(array) || n > MRQ_REVOCATIONS_MAX)
-		return mrq_json_bad(err, member, "an array of at most 1000000 GUIDs");
+		return mrq_member_bad(err, member, "an array of at most 1000000 GUIDs");
 	struct mrq_guid *ids MRQ_CLEANUP(free) = calloc(n + 1, sizeof(*ids));
 	if (!ids)
 		return mrq_json_no_memory(err);
 	for (size_t i = 0; i < n; i++) {
 		const char *text = json_string_value(json_array_get(array, i));
 		if (!text || !mrq_guid_parse(text, &ids[i]))
-			return mrq_json_bad(err, member, "an array of GUIDs");
+			return mrq_member_bad(err, member, "an array of GUIDs");
 	}
 	qsort(ids, n, sizeof(*ids), guid_order);
 	*ret = MRQ_STEAL(ids);
@@ -104,16 +104,16 @@ members_decode(const json_t *o, struct mrq_revocation_list *list, struct mrq_err
 	int64_t version = 0;
 	int64_t epoch = -1;
 
-	MRQ_TRY(mrq_json_int(o, "v", 0, INT32_MAX, &version, err));
+	MRQ_TRY(mrq_member_int(o, "v", 0, INT32_MAX, &version, err));
 	if (version != REVOCATIONS_VERSION)
 		return mrq_fail(err, MRQ_E_VERSION,
 				"revocation list has version %lld, this build knows %d",
 				(long long)version, REVOCATIONS_VERSION);
-	MRQ_TRY(mrq_json_text_copy(o, "org", MRQ_MAIL_MAX, list->org, err));
-	MRQ_TRY(mrq_json_int(o, "iat", 0, MRQ_TIME_MAX, &list->issued, err));
-	MRQ_TRY(mrq_json_int(o, "epoch", 0, INT64_MAX, &epoch, err));
+	MRQ_TRY(mrq_member_text_copy(o, "org", MRQ_MAIL_MAX, list->org, err));
+	MRQ_TRY(mrq_member_int(o, "iat", 0, MRQ_TIME_MAX, &list->issued, err));
+	MRQ_TRY(mrq_member_int(o, "epoch", 0, INT64_MAX, &epoch, err));
 	if (epoch < 0)
-		return mrq_json_bad(err, "epoch", "a whole number");
+		return mrq_member_bad(err, "epoch", "a whole number");
 	list->epoch = (uint64_t)epoch;
 	MRQ_TRY(ids_decode(o, "contents", &list->contents, &list->n_contents, err));
 	return ids_decode(o, "files", &list->files, &list->n_files, err);
@@ -126,7 +126,7 @@ payload_decode(const char *payload, size_t len, struct mrq_revocation_list *ret,
 	struct mrq_revocation_list list MRQ_CLEANUP(mrq_revocation_list_clear) = { 0 };
 	json_t *o MRQ_CLEANUP(json_decref) = NULL;
 	struct mrq_error why = { 0 };
-	enum mrq_status s = mrq_json_parse(payload, len, "it", &o, &why);
+	enum mrq_status s = mrq_object_parse(payload, len, "it", &o, &why);
 
 	if (s == MRQ_OK)
 		s = members_decode(o, &list, &why);

@@ -34,8 +34,8 @@ mrq_revoked_put(struct mrq_state_txn *txn, enum mrq_revoke kind,
 	doc = json_object();
 	if (!doc)
 		return mrq_json_no_memory(err);
-	MRQ_TRY(mrq_json_put(doc, "by", json_string(actor ? actor : ""), err));
-	MRQ_TRY(mrq_json_put_time(doc, "when", now, err));
+	MRQ_TRY(mrq_member_put(doc, "by", json_string(actor ? actor : ""), err));
+	MRQ_TRY(mrq_member_put_time(doc, "when", now, err));
 	return mrq_doc_put(txn, collection(kind), key, doc, err);
 }
 

@@ -18,7 +18,7 @@ who_decode(const json_t *doc, struct mrq_super_users *super, struct mrq_error *e
 {
 	json_t *list MRQ_CLEANUP(json_decref) = NULL;
 
-	MRQ_TRY(mrq_json_list(doc, "who", MRQ_SUPERUSERS_MAX, &list, err));
+	MRQ_TRY(mrq_member_list(doc, "who", MRQ_SUPERUSERS_MAX, &list, err));
 	size_t n = json_array_size(list);
 	super->who = calloc(n + 1, sizeof(*super->who));
 	if (!super->who)
@@ -26,7 +26,7 @@ who_decode(const json_t *doc, struct mrq_super_users *super, struct mrq_error *e
 	for (size_t i = 0; i < n; i++) {
 		const char *text = json_string_value(json_array_get(list, i));
 		if (!text)
-			return mrq_json_bad(err, "who", "principals");
+			return mrq_member_bad(err, "who", "principals");
 		MRQ_TRY(mrq_principal_parse(text, &super->who[super->n], err));
 		super->n++;
 	}
@@ -46,7 +46,7 @@ mrq_super_users_load(struct mrq_state_txn *txn, struct mrq_super_users *ret,
 		return MRQ_OK;
 	if (s != MRQ_OK)
 		return s;
-	s = mrq_json_time(doc, "until", 0, &super.until, &why);
+	s = mrq_member_time(doc, "until", 0, &super.until, &why);
 	if (s == MRQ_OK)
 		s = who_decode(doc, &super, &why);
 	if (s != MRQ_OK)
@@ -68,9 +68,9 @@ mrq_super_users_save(struct mrq_state_txn *txn, const struct mrq_super_users *su
 	for (size_t i = 0; i < super->n; i++) {
 		char text[MRQ_PRINCIPAL_MAX + 1];
 		mrq_principal_format(&super->who[i], text);
-		MRQ_TRY(mrq_json_append(who, json_string(text), err));
+		MRQ_TRY(mrq_array_append(who, json_string(text), err));
 	}
-	MRQ_TRY(mrq_json_put_time(doc, "until", super->until, err));
-	MRQ_TRY(mrq_json_put(doc, "who", MRQ_STEAL(who), err));
+	MRQ_TRY(mrq_member_put_time(doc, "until", super->until, err));
+	MRQ_TRY(mrq_member_put(doc, "who", MRQ_STEAL(who), err));
 	return mrq_doc_put(txn, MRQ_IN_META, "superusers", doc, err);
 }
