@@ -191,7 +191,11 @@ mrq_access_decide(struct mrq_file *file, const struct mrq_caller *caller,
 	atomic_fetch_add(&s->counters.decisions, 1);
 	if (!ret->decision.granted) {
 		char text[400];
-		mrq_decision_explain(&ret->input, &ret->decision, path, text, sizeof(text));
+		char object[300];
+		struct mrq_container_facts facts;
+		mrq_container_facts_get(file->container, &facts);
+		(void)snprintf(object, sizeof(object), "'%.200s' of %.80s", path, facts.owner);
+		mrq_decision_explain(&ret->input, &ret->decision, object, text, sizeof(text));
 		enum mrq_status ignored = mrq_fail(why, ret->decision.status, "%s", text);
 		(void)ignored;
 		atomic_fetch_add(&s->counters.denied, 1);

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The session end to end, without a mount: an authority in a temporary folder, two principals by
+ * uid rule, one file.  The clock is the test's.
+ */
+#include <fcntl.h>
+#include <ftw.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <marque/marque.h>
+
+#include "check.h"
+
+#define ANN 70001
+#define BOB 70002
+#define EVE 70003
+
+static int64_t the_time;
+
+static int64_t
+test_now(void *arg)
+{
+	(void)arg;
+	return the_time;
+}
+
+struct world {
+	char dir[64], state[96], conf[128], file[96];
+	struct mrq_session *session;
+};
+
+static struct mrq_caller
+as(uid_t uid)
+{
+	return (struct mrq_caller){ .uid = uid, .gid = uid, .pid = getpid() };
+}
+
+static void
+write_text(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void
+open_session(struct world *w)
+{
+	struct mrq_error err = { 0 };
+	const struct mrq_session_options o = {
+		.state_dir = w->state, .config_file = w->conf, .keys = MRQ_SESSION_KEYS,
+		.mount_point = "/mnt/test", .now = test_now,
+	};
+	check_ok(mrq_session_open(&o, &w->session, &err), &err);
+}
+
+static int
+setup(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	struct mrq_error err = { 0 };
+	char conf_dir[96];
+	the_time = time(NULL);
+	(void)snprintf(w->dir, sizeof(w->dir), "/tmp/marque-session-XXXXXX");
+	assert_non_null(mkdtemp(w->dir));
+	(void)snprintf(w->state, sizeof(w->state), "%s/state", w->dir);
+	(void)snprintf(conf_dir, sizeof(conf_dir), "%s/etc", w->dir);
+	(void)snprintf(w->conf, sizeof(w->conf), "%s/marque.conf", conf_dir);
+	(void)snprintf(w->file, sizeof(w->file), "%s/source.bin", w->dir);
+	const struct mrq_init_options init = { .state_dir = w->state, .config_dir = conf_dir,
+					       .org = "example.org" };
+	check_ok(mrq_init(&init, &err), &err);
+	write_text(w->conf, "[identity]\nuid.70001 = ann@example.org\n"
+			    "uid.70002 = bob@example.org\nuid.70003 = eve@other.test\n");
+	open_session(w);
+	*state = w;
+	return 0;
+}
+
+static int
+remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	(void)st;
+	(void)flag;
+	(void)ftw;
+	return remove(path);
+}
+
+static int
+teardown(void **state)
+{
+	struct world *w = *state;
+	mrq_session_free(w->session);
+	(void)nftw(w->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	free(w);
+	return 0;
+}
+
+/** Ann makes the file with some text in it; returns it still attached. */
+static struct mrq_file *
+make(struct world *w, const char *text)
+{
+	struct mrq_error err = { 0 };
+	struct mrq_file *f = NULL;
+	struct mrq_handle *h = NULL;
+	struct mrq_caller ann = as(ANN);
+	int fd = open(w->file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	check_ok(mrq_file_create(w->session, fd, &ann, "/a.txt", &f, &err), &err);
+	check_ok(mrq_file_open(f, &ann, MRQ_REQUEST_WRITE, "/a.txt", &h, &err), &err);
+	check_ok(mrq_file_write(f, text, strlen(text), 0, &err), &err);
+	check_ok(mrq_file_commit(f, false, &err), &err);
+	mrq_handle_free(h);
+	return f;
+}
+
+static struct mrq_file *
+attach(struct world *w)
+{
+	struct mrq_error err = { 0 };
+	struct mrq_file *f = NULL;
+	int fd = open(w->file, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	check_ok(mrq_file_attach(w->session, fd, "/a.txt", &f, &err), &err);
+	return f;
+}
+
+static enum mrq_status
+try_open(struct mrq_file *f, uid_t uid, enum mrq_request request)
+{
+	struct mrq_error err = { 0 };
+	struct mrq_handle *h = NULL;
+	struct mrq_caller who = as(uid);
+	enum mrq_status s = mrq_file_open(f, &who, request, "/a.txt", &h, &err);
+	mrq_handle_free(h);
+	return s;
+}
+
+static void
+expect_text(struct mrq_file *f, const char *want)
+{
+	char buf[256];
+	size_t len = 0;
+	struct mrq_error err = { 0 };
+	check_ok(mrq_file_read(f, buf, sizeof(buf), 0, &len, &err), &err);
+	assert_int_equal(len, strlen(want));
+	assert_memory_equal(buf, want, len);
+}
+
+static void
+test_default_label_lets_the_organisation_in(void **state)
+{
+	struct world *w = *state;
+	struct mrq_file *f = make(w, "hello, world");
+	struct mrq_facts facts;
+	mrq_file_facts(f, &facts);
+	assert_int_equal(facts.kind, MRQ_FILE_PROTECTED);
+	assert_string_equal(facts.owner, "ann@example.org");
+	assert_int_equal(facts.size, 12);
+	check_ok(try_open(f, BOB, MRQ_REQUEST_READ), NULL);
+	check_status(try_open(f, EVE, MRQ_REQUEST_READ), MRQ_E_DENIED, NULL);
+	expect_text(f, "hello, world");
+	mrq_file_free(f);
+	f = attach(w);
+	check_ok(try_open(f, BOB, MRQ_REQUEST_READ), NULL);
+	expect_text(f, "hello, world");
+	mrq_file_free(f);
+}
+
+static void
+test_plaintext_does_not_reach_the_source(void **state)
+{
+	struct world *w = *state;
+	mrq_file_free(make(w, "a marker that nobody may find"));
+	char buf[65536];
+	int fd = open(w->file, O_RDONLY | O_CLOEXEC);
+	ssize_t n = read(fd, buf, sizeof(buf));
+	assert_true(n > 4096);
+	assert_null(memmem(buf, (size_t)n, "marker", 6));
+	close(fd);
+}
+
+static void
+test_permissions_name_who_may(void **state)
+{
+	struct world *w = *state;
+	struct mrq_error err = { 0 };
+	struct mrq_file *f = make(w, "for bob");
+	struct mrq_caller ann = as(ANN), bob = as(BOB);
+	const struct mrq_permission grant = { "bob@example.org", MRQ_LEVEL_VIEWER };
+	const struct mrq_permissions p = { .items = &grant, .n = 1 };
+	const struct mrq_change_options plainly = { .justification = "test" };
+	check_ok(mrq_file_protect(f, &ann, &p, &plainly, "/a.txt", &err), &err);
+	/* VIEW is not enough for a program that could copy */
+	check_status(try_open(f, BOB, MRQ_REQUEST_READ), MRQ_E_DENIED, NULL);
+	char why[512];
+	check_ok(mrq_session_why(w->session, BOB, "/a.txt", why, sizeof(why), &err), &err);
+	assert_non_null(strstr(why, "EXTRACT"));
+	assert_non_null(strstr(why, "ann@example.org"));
+	/* and no right to change it */
+	check_status(mrq_file_protect(f, &bob, &p, &plainly, "/a.txt", &err), MRQ_E_DENIED,
+		     &err);
+	check_ok(try_open(f, ANN, MRQ_REQUEST_WRITE), NULL);
+	mrq_file_free(f);
+}
+
+static void
+test_expiry_spares_the_owner(void **state)
+{
+	struct world *w = *state;
+	struct mrq_error err = { 0 };
+	struct mrq_file *f = make(w, "for a while");
+	struct mrq_caller ann = as(ANN);
+	const struct mrq_permission grant = { "org", MRQ_LEVEL_COAUTHOR };
+	const struct mrq_permissions p = { .items = &grant, .n = 1,
+					   .expires = the_time + 100 };
+	const struct mrq_change_options plainly = { .justification = "test" };
+	check_ok(mrq_file_protect(f, &ann, &p, &plainly, "/a.txt", &err), &err);
+	check_ok(try_open(f, BOB, MRQ_REQUEST_READ), NULL);
+	struct mrq_handle *h = NULL;
+	struct mrq_caller bob = as(BOB);
+	check_ok(mrq_file_open(f, &bob, MRQ_REQUEST_READ, "/a.txt", &h, &err), &err);
+	the_time += 200;
+	check_status(try_open(f, BOB, MRQ_REQUEST_READ), MRQ_E_EXPIRED, NULL);
+	check_status(mrq_handle_recheck(h, &err), MRQ_E_EXPIRED, &err);
+	check_ok(try_open(f, ANN, MRQ_REQUEST_READ), NULL);
+	mrq_handle_free(h);
+	mrq_file_free(f);
+}
+
+static void
+test_revocation_and_back(void **state)
+{
+	struct world *w = *state;
+	struct mrq_error err = { 0 };
+	struct mrq_file *f = make(w, "secret for now");
+	struct mrq_caller root = as(0);
+	check_ok(try_open(f, BOB, MRQ_REQUEST_READ), NULL);
+	check_ok(mrq_revoke(w->session, &root, w->file, true, &err), &err);
+	check_ok(mrq_session_poll(w->session, &err), &err);
+	check_status(try_open(f, BOB, MRQ_REQUEST_READ), MRQ_E_REVOKED, NULL);
+	check_ok(try_open(f, ANN, MRQ_REQUEST_READ), NULL);
+	check_ok(mrq_unrevoke(w->session, &root, w->file, true, &err), &err);
+	check_ok(mrq_session_poll(w->session, &err), &err);
+	check_ok(try_open(f, BOB, MRQ_REQUEST_READ), NULL);
+	check_ok(mrq_revoke(w->session, &root, w->file, false, &err), &err);
+	check_ok(mrq_session_poll(w->session, &err), &err);
+	check_status(try_open(f, BOB, MRQ_REQUEST_WRITE), MRQ_E_REVOKED, NULL);
+	mrq_file_free(f);
+}
+
+static void
+test_clock_that_went_back(void **state)
+{
+	struct world *w = *state;
+	struct mrq_file *f = make(w, "timely");
+	check_ok(try_open(f, BOB, MRQ_REQUEST_READ), NULL);
+	the_time -= 86400;
+	check_status(try_open(f, BOB, MRQ_REQUEST_READ), MRQ_E_CLOCK, NULL);
+	check_ok(try_open(f, ANN, MRQ_REQUEST_READ), NULL);
+	mrq_file_free(f);
+}
+
+static void
+test_label_lowered_only_with_a_reason(void **state)
+{
+	struct world *w = *state;
+	struct mrq_error err = { 0 };
+	struct mrq_file *f = make(w, "labelled");
+	struct mrq_caller ann = as(ANN);
+	const struct mrq_change_options silent = { 0 }, spoken = { .justification = "old" };
+	check_ok(mrq_file_label_set(f, &ann, "Confidential/All Employees", &silent, "/a.txt",
+				    &err), &err);
+	char *label = NULL;
+	check_ok(mrq_file_attribute(f, &ann, "label", "/a.txt", &label, &err), &err);
+	assert_string_equal(label, "Confidential/All Employees");
+	free(label);
+	check_status(mrq_file_label_set(f, &ann, "Public", &silent, "/a.txt", &err),
+		     MRQ_E_POLICY, &err);
+	check_ok(mrq_file_label_set(f, &ann, "Public", &spoken, "/a.txt", &err), &err);
+	check_status(mrq_file_label_set(f, &ann, "Confidential", &spoken, "/a.txt", &err),
+		     MRQ_E_POLICY, &err);
+	check_status(mrq_file_label_set(f, &ann, "Nonsense", &spoken, "/a.txt", &err),
+		     MRQ_E_NOT_FOUND, &err);
+	expect_text(f, "labelled");
+	mrq_file_free(f);
+}
+
+static void
+test_one_licence_serves_many_files(void **state)
+{
+	struct world *w = *state;
+	struct mrq_error err = { 0 };
+	struct mrq_caller ann = as(ANN);
+	for (int i = 0; i < 200; i++) {
+		struct mrq_file *f = NULL;
+		int fd = open(w->dir, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+		assert_true(fd >= 0);
+		check_ok(mrq_file_create(w->session, fd, &ann, "/x", &f, &err), &err);
+		mrq_file_free(f);
+	}
+	char *json = NULL;
+	check_ok(mrq_session_counters(w->session, &json, &err), &err);
+	assert_non_null(strstr(json, "\"publishing_licences\":1,"));
+	free(json);
+}
+
+static void
+test_rollback_is_noticed(void **state)
+{
+	struct world *w = *state;
+	struct mrq_error err = { 0 };
+	struct mrq_file *f = make(w, "first version");
+	check_ok(mrq_file_settle(f, false, &err), &err);
+	char old[65536];
+	int fd = open(w->file, O_RDWR | O_CLOEXEC);
+	ssize_t n = pread(fd, old, sizeof(old), 0);
+	const struct mrq_change_options silent = { 0 };
+	struct mrq_caller ann = as(ANN);
+	check_ok(mrq_file_label_set(f, &ann, "Confidential/All Employees", &silent, "/a.txt",
+				    &err), &err);
+	check_ok(mrq_file_settle(f, false, &err), &err);
+	mrq_file_free(f);
+	mrq_session_free(w->session);
+	w->session = NULL;
+	assert_int_equal(pwrite(fd, old, (size_t)n, 0), n);
+	assert_int_equal(ftruncate(fd, n), 0);
+	close(fd);
+	open_session(w);
+	f = attach(w);
+	check_status(try_open(f, ANN, MRQ_REQUEST_READ), MRQ_E_ROLLBACK, NULL);
+	mrq_file_free(f);
+	struct mrq_fsck_result r;
+	check_ok(mrq_fsck(w->session, w->file, MRQ_FSCK_ACCEPT, NULL, NULL, &r, &err), &err);
+	f = attach(w);
+	check_ok(try_open(f, ANN, MRQ_REQUEST_READ), NULL);
+	mrq_file_free(f);
+}
+
+static void
+test_key_rotation_and_rewrap(void **state)
+{
+	struct world *w = *state;
+	struct mrq_error err = { 0 };
+	struct mrq_file *f = make(w, "kept");
+	char *json = NULL;
+	check_ok(mrq_admin(w->session, "key rotate", "{}", &json, &err), &err);
+	free(json);
+	check_ok(mrq_session_poll(w->session, &err), &err);
+	check_ok(try_open(f, BOB, MRQ_REQUEST_READ), NULL);
+	struct mrq_facts before, after;
+	mrq_file_facts(f, &before);
+	struct mrq_caller root = as(0);
+	check_ok(mrq_file_rewrap(f, &root, "/a.txt", &err), &err);
+	mrq_file_facts(f, &after);
+	assert_memory_equal(before.content_id.bytes, after.content_id.bytes, 16);
+	check_ok(try_open(f, BOB, MRQ_REQUEST_READ), NULL);
+	expect_text(f, "kept");
+	mrq_file_free(f);
+}
+
+static void
+test_copy_of_the_state_opens_nothing(void **state)
+{
+	struct world *w = *state;
+	struct mrq_error err = { 0 };
+	mrq_session_free(w->session);
+	w->session = NULL;
+	/* another machine id */
+	char id[96];
+	(void)snprintf(id, sizeof(id), "%s/machine-id", w->dir);
+	write_text(id, "0123456789abcdef0123456789abcdef\n");
+	char conf[512];
+	(void)snprintf(conf, sizeof(conf), "[authority]\nmachine_id = %s\n", id);
+	write_text(w->conf, conf);
+	const struct mrq_session_options o = { .state_dir = w->state, .config_file = w->conf,
+					       .keys = MRQ_SESSION_KEYS };
+	check_status(mrq_session_open(&o, &w->session, &err), MRQ_E_DAMAGED, &err);
+	assert_null(w->session);
+}
+
+int
+main(void)
+{
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	static const struct CMUnitTest tests[] = {
+		CASE(test_default_label_lets_the_organisation_in),
+		CASE(test_plaintext_does_not_reach_the_source),
+		CASE(test_permissions_name_who_may),
+		CASE(test_expiry_spares_the_owner),
+		CASE(test_revocation_and_back),
+		CASE(test_clock_that_went_back),
+		CASE(test_label_lowered_only_with_a_reason),
+		CASE(test_one_licence_serves_many_files),
+		CASE(test_rollback_is_noticed),
+		CASE(test_key_rotation_and_rewrap),
+		CASE(test_copy_of_the_state_opens_nothing),
+	};
+	return CHECK_MAIN(tests);
+}
