@@ -10,6 +10,7 @@
 
 #define MAP_BYTES_DEFAULT ((size_t)1 << 30)
 #define CLOCK_SAVE_EVERY  60 /* seconds */
+#define ROOM_TRIES	  4
 #define FACTS		  "facts"
 #define DOCUMENT	  "document:"
 
@@ -84,6 +85,20 @@ make_room(struct mrq_cache *cache, MDB_txn *txn, void *arg, struct mrq_error *er
 	return MRQ_OK;
 }
 
+/* LMDB reuses the pages that a transaction freed from the second one after it on: this is the first. */
+static enum mrq_status
+write_schema(struct mrq_cache *cache, MDB_txn *txn, void *arg, struct mrq_error *err)
+{
+	uint8_t schema[4];
+	struct mrq_writer w = mrq_writer_make(schema, sizeof(schema));
+	MDB_val key = mrq_val("schema", 6), value = mrq_val(schema, sizeof(schema));
+
+	(void)arg;
+	mrq_write_u32(&w, MRQ_CACHE_SCHEMA);
+	int rc = mdb_put(txn, cache->env->dbi[DB_FACTS], &key, &value, 0);
+	return rc == 0 ? MRQ_OK : mrq_env_fail(cache->env, rc, "write", err);
+}
+
 static enum mrq_status
 change_once(struct mrq_cache *cache, mrq_cache_step step, void *arg, struct mrq_error *err)
 {
@@ -100,10 +115,15 @@ mrq_cache_change(struct mrq_cache *cache, mrq_cache_step step, void *arg,
 {
 	enum mrq_status s = change_once(cache, step, arg, err);
 
-	/* Steps check lengths beforehand: the limit is the map's. */
-	if (s != MRQ_E_LIMIT || change_once(cache, make_room, NULL, NULL) != MRQ_OK)
-		return s;
-	return change_once(cache, step, arg, err);
+	/* Steps check lengths beforehand: the limit is the map's.  What is long needs a run of free
+	 * pages, so that once may not be enough. */
+	for (int i = 0; s == MRQ_E_LIMIT && i < ROOM_TRIES; i++) {
+		if (change_once(cache, make_room, NULL, NULL) != MRQ_OK ||
+		    change_once(cache, write_schema, NULL, NULL) != MRQ_OK)
+			return s;
+		s = change_once(cache, step, arg, err);
+	}
+	return s;
 }
 
 /* Facts. */
@@ -274,14 +294,7 @@ check_schema(struct mrq_cache *cache, const MDB_val *value, struct mrq_error *er
 static enum mrq_status
 write_first_facts(struct mrq_cache *cache, MDB_txn *txn, struct mrq_error *err)
 {
-	uint8_t schema[4];
-	struct mrq_writer w = mrq_writer_make(schema, sizeof(schema));
-	MDB_val key = mrq_val("schema", 6), value = mrq_val(schema, sizeof(schema));
-
-	mrq_write_u32(&w, MRQ_CACHE_SCHEMA);
-	int rc = mdb_put(txn, cache->env->dbi[DB_FACTS], &key, &value, 0);
-	if (rc != 0)
-		return mrq_env_fail(cache->env, rc, "write", err);
+	MRQ_TRY(write_schema(cache, txn, NULL, err));
 	mrq_random(cache->index, sizeof(*cache->index));
 	return fact_put(cache, txn, "index", cache->index, sizeof(*cache->index), err);
 }

@@ -40,8 +40,9 @@ mrq_env_fail(const struct mrq_env *env, int code, const char *doing, struct mrq_
 	case MDB_MAP_FULL:
 	case MDB_TXN_FULL:
 		return mrq_fail(err, MRQ_E_LIMIT,
-				"the %s '%s' is full; make its map larger", env->what,
-				env->path);
+				"the %s '%s' is full or what is written is too "
+				"large for it; remove what is not needed",
+				env->what, env->path);
 	case MDB_READERS_FULL:
 		return mrq_fail(err, MRQ_E_BUSY,
 				"the %s '%s' has too many readers; stop some programs",
