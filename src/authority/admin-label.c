@@ -267,14 +267,52 @@ children_put(struct mrq_state_txn *txn, struct mrq_policy_set *set,
 	return MRQ_OK;
 }
 
+static bool
+ambiguous(const struct mrq_policy_set *set, const char *text)
+{
+	for (size_t i = 0; i < set->n_labels; i++) {
+		const char *slash = strrchr(set->labels[i].name, '/');
+		if (slash && mrq_text_equal(slash + 1, text))
+			return true;
+	}
+	return false;
+}
+
+/* "label" that names none yet, without a "name" beside it, is the name of a new one. */
+static enum mrq_status
+label_is_name(const json_t *args, const struct mrq_policy_set *set, json_t **ret,
+	      struct mrq_error *err)
+{
+	const char *text = json_string_value(json_object_get(args, "label"));
+	struct mrq_guid id;
+
+	if (!text || mrq_member_has(args, "name") || mrq_guid_parse(text, &id) ||
+	    mrq_label_find_text(set->labels, set->n_labels, text))
+		return MRQ_OK;
+	if (ambiguous(set, text))
+		return mrq_fail(err, MRQ_E_INVAL,
+				"'label': there are several labels '%.100s'; say "
+				"PARENT/NAME",
+				text);
+	*ret = json_deep_copy(args);
+	if (!*ret)
+		return mrq_json_no_memory(err);
+	(void)json_object_del(*ret, "label");
+	return mrq_member_put(*ret, "name", json_string(text), err);
+}
+
 enum mrq_status
 mrq_admin_label_set(struct mrq_admin_call *call, struct mrq_error *err)
 {
 	struct mrq_policy_box *box MRQ_CLEANUP(mrq_policy_box_free) = NULL;
 	struct mrq_label *label = NULL;
+	json_t *args MRQ_CLEANUP(json_decref) = NULL;
 	json_t *doc MRQ_CLEANUP(json_decref) = NULL;
 
 	MRQ_TRY(mrq_policy_read(call->txn, &box, err));
+	MRQ_TRY(label_is_name(call->args, &box->set, &args, err));
+	if (args)
+		call->args = args;
 	MRQ_TRY(label_start(call, &box->set, &label, err));
 	MRQ_TRY(mrq_label_edit(call->args, label, err));
 	MRQ_TRY(parent_edit(call, &box->set, label, err));

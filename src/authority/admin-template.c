@@ -73,14 +73,36 @@ template_start(struct mrq_admin_call *call, const struct mrq_policy_set *set,
 	return mrq_template_decode(doc, t, err);
 }
 
+/* "template" that names none yet, without a "name" beside it, is the name of a new one. */
+static enum mrq_status
+template_is_name(const json_t *args, const struct mrq_policy_set *set, json_t **ret,
+		 struct mrq_error *err)
+{
+	const char *text = json_string_value(json_object_get(args, "template"));
+	struct mrq_guid id;
+
+	if (!text || mrq_member_has(args, "name") || mrq_guid_parse(text, &id) ||
+	    mrq_template_find_text(set, text))
+		return MRQ_OK;
+	*ret = json_deep_copy(args);
+	if (!*ret)
+		return mrq_json_no_memory(err);
+	(void)json_object_del(*ret, "template");
+	return mrq_member_put(*ret, "name", json_string(text), err);
+}
+
 enum mrq_status
 mrq_admin_template_set(struct mrq_admin_call *call, struct mrq_error *err)
 {
 	struct mrq_policy_box *box MRQ_CLEANUP(mrq_policy_box_free) = NULL;
+	json_t *args MRQ_CLEANUP(json_decref) = NULL;
 	struct mrq_template t MRQ_CLEANUP(mrq_template_clear) = { 0 };
 	json_t *doc = NULL;
 
 	MRQ_TRY(mrq_policy_load(call->txn, &box, err));
+	MRQ_TRY(template_is_name(call->args, &box->set, &args, err));
+	if (args)
+		call->args = args;
 	MRQ_TRY(template_start(call, &box->set, &t, err));
 	MRQ_TRY(mrq_template_edit(call->args, call->now, MRQ_UNKNOWN_REFUSE, &t, err));
 	MRQ_TRY(name_free(&box->set, &t, err));

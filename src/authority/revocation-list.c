@@ -83,7 +83,7 @@ ids_decode(const json_t *o, const char *member, struct mrq_guid **ret, size_t *r
 	size_t n = json_array_size(array);
 
 	if (!json_is_array(array) || n > MRQ_REVOCATIONS_MAX)
-		return mrq_member_bad(err, member, "an array of at most 1000000 GUIDs");
+		return mrq_member_bad(err, member, "an array of at most 150000 GUIDs");
 	struct mrq_guid *ids MRQ_CLEANUP(free) = calloc(n + 1, sizeof(*ids));
 	if (!ids)
 		return mrq_json_no_memory(err);
@@ -151,7 +151,7 @@ mrq_revocation_list_verify(const char *jws, size_t len, mrq_org_key_lookup looku
 	size_t payload_len;
 
 	if (len > MRQ_REVOCATIONS_SIGNED_MAX)
-		return mrq_fail(err, MRQ_E_LIMIT, "revocation list of %zu bytes exceeds %u",
+		return mrq_fail(err, MRQ_E_LIMIT, "revocation list of %zu bytes exceeds %zu",
 				len, MRQ_REVOCATIONS_SIGNED_MAX);
 	MRQ_TRY(mrq_jws_peek(jws, len, MRQ_REVOCATIONS_TYP, kid, &unproved, &payload_len,
 			     err));

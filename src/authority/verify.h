@@ -17,8 +17,8 @@
 
 #define MRQ_REVOCATIONS_TYP	   "marque-revocations+jws"
 #define MRQ_LICENCE_SIGNED_MAX	   (72u * 1024u) /* bytes of a publishing licence */
-#define MRQ_REVOCATIONS_SIGNED_MAX (64u * 1024u * 1024u)
-#define MRQ_REVOCATIONS_MAX	   1000000u /* identifiers of each kind */
+#define MRQ_REVOCATIONS_SIGNED_MAX ((size_t)MRQ_JWS_MAX)
+#define MRQ_REVOCATIONS_MAX	   150000u /* identifiers of each kind */
 #define MRQ_SUBJECT_MAX		   MRQ_PRINCIPAL_MAX
 
 /**
