@@ -105,8 +105,8 @@ decrypt(struct mrq_cipher_use *use, uint64_t block,
 				"exist",
 				(unsigned long long)block, e.generation);
 	MRQ_TRY(mrq_cipher_use(use, e.generation, &cipher, err));
-	return mrq_block_decrypt(cipher, block, data, data, c->layout.block_size, e.nonce,
-				 e.tag, err);
+	return mrq_block_decrypt(cipher, block, data, data, c->layout.block_size,
+				 e.nonce, e.tag, err);
 }
 
 enum mrq_status
@@ -177,8 +177,8 @@ read_full(struct mrq_cipher_use *use, uint64_t first, size_t n,
 
 /* The part of a request within one group; *ret_done bytes are done. */
 static enum mrq_status
-read_group(struct mrq_cipher_use *use, struct scratch *scratch, uint8_t *buf, size_t len,
-	   uint64_t off, size_t *ret_done, struct mrq_error *err)
+read_group(struct mrq_cipher_use *use, struct scratch *scratch, uint8_t *buf,
+	   size_t len, uint64_t off, size_t *ret_done, struct mrq_error *err)
 {
 	struct mrq_container *c = use->c;
 	size_t size = c->layout.block_size, done = 0;
@@ -315,8 +315,9 @@ run_written(struct mrq_container *c, const struct chunk *k, size_t i, size_t end
 		uint32_t crc = mrq_crc32c(0, data, c->layout.block_size);
 		struct mrq_slot *slot = mrq_tx_slot(c, target);
 		if (where == SLOT) {
-			struct mrq_slot made = { target, at + (b - i) * pages, crc,
-						 (uint16_t)pages, { 0 }, NULL };
+			struct mrq_slot made = { target, at + (b - i) * pages,
+						 crc,    (uint16_t)pages,
+						 { 0 },  NULL };
 			memcpy(made.before, k->before[b], MRQ_ENTRY_BYTES);
 			mrq_tx_add_slot(c, &made);
 		} else if (where == REUSE && slot) {
@@ -340,9 +341,9 @@ fall_back(struct mrq_container *c, const struct chunk *k, size_t i)
 	mrq_pagemap_remove(&c->tx.fresh, target);
 	mrq_pagemap_remove(&c->tx.map, target);
 	entry_set(c, block, slot ? slot->before : hole,
-		  slot && block < MRQ_INLINE_ENTRIES ?
-			  mrq_header_inline_crc(c->image, (unsigned)block) :
-			  0);
+		  slot && block < MRQ_INLINE_ENTRIES
+			  ? mrq_header_inline_crc(c->image, (unsigned)block)
+			  : 0);
 	if (slot)
 		slot->target = MRQ_NO_PAGE;
 }
@@ -422,8 +423,9 @@ chunk_encrypt(struct mrq_container *c, struct chunk *k, const uint8_t *buf, size
 			memcpy(scratch.data + skip, from, part);
 			from = scratch.data;
 		}
-		MRQ_TRY(mrq_block_encrypt(cipher, k->block + i, from, k->data + i * size,
-					  size, e.nonce, e.tag, err));
+		MRQ_TRY(mrq_block_encrypt(cipher, k->block + i, from,
+					  k->data + i * size, size, e.nonce, e.tag,
+					  err));
 		mrq_entry_encode(&e, k->after[i]);
 		done += part;
 	}
@@ -434,7 +436,8 @@ chunk_encrypt(struct mrq_container *c, struct chunk *k, const uint8_t *buf, size
 static void
 count_writes(struct mrq_container *c, size_t n)
 {
-	if (c->hdr.writes + n >= MRQ_GENERATION_WRITES && c->hdr.generation < UINT32_MAX) {
+	if (c->hdr.writes + n >= MRQ_GENERATION_WRITES &&
+	    c->hdr.generation < UINT32_MAX) {
 		c->hdr.generation++;
 		c->hdr.writes = 0;
 	}
@@ -531,8 +534,8 @@ mrq_write_held(struct mrq_container *c, const void *buf, size_t len, uint64_t of
 		part = part < len - done ? part : len - done;
 		MRQ_TRY(mrq_make_room_held(c, off + done + part,
 					   k.n * c->layout.block_pages, err));
-		MRQ_TRY(write_chunk(c, &k, (const uint8_t *)buf + done, part, off + done,
-				    err));
+		MRQ_TRY(write_chunk(c, &k, (const uint8_t *)buf + done, part,
+				    off + done, err));
 		done += part;
 	}
 	return MRQ_OK;

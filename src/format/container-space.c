@@ -47,12 +47,12 @@ shrink(struct mrq_container *c, uint64_t size, struct mrq_error *err)
 	uint64_t blocks = mrq_layout_blocks(&c->layout, size);
 	uint64_t kept = blocks * block_size; /* up to here zeros stay */
 
-	MRQ_TRY(mrq_tree_preload(&c->tree,
-				 blocks > MRQ_INLINE_ENTRIES ? blocks :
-							       MRQ_INLINE_ENTRIES,
-				 UINT64_MAX, err));
+	MRQ_TRY(mrq_tree_preload(
+		&c->tree, blocks > MRQ_INLINE_ENTRIES ? blocks : MRQ_INLINE_ENTRIES,
+		UINT64_MAX, err));
 	if (size % block_size)
-		MRQ_TRY(zero_part(c, size, (kept < c->hdr.size ? kept : c->hdr.size) - size,
+		MRQ_TRY(zero_part(c, size,
+				  (kept < c->hdr.size ? kept : c->hdr.size) - size,
 				  err));
 	MRQ_TRY(mrq_tree_resize(&c->tree, blocks, err));
 	taint(c);
@@ -113,12 +113,15 @@ punch_held(struct mrq_container *c, uint64_t off, uint64_t len, struct mrq_error
 	uint64_t end = len < c->hdr.size - off ? off + len : c->hdr.size;
 	uint64_t first = off / size + (off % size != 0);
 	/* What follows the end in its block is zero already. */
-	uint64_t last = end == c->hdr.size ? mrq_layout_blocks(&c->layout, end) : end / size;
+	uint64_t last =
+		end == c->hdr.size ? mrq_layout_blocks(&c->layout, end) : end / size;
 
 	if (first > last) /* within one block */
 		return zero_part(c, off, end - off, err);
 	if (off % size)
-		MRQ_TRY(zero_part(c, off, first * size < end ? first * size - off : end - off, err));
+		MRQ_TRY(zero_part(c, off,
+				  first * size < end ? first * size - off : end - off,
+				  err));
 	if (last * size < end)
 		MRQ_TRY(zero_part(c, last * size, end - last * size, err));
 	return punch_blocks(c, first, last, err);

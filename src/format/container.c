@@ -175,7 +175,8 @@ check_empty(int fd, struct mrq_error *err)
 static bool
 block_shift_of(uint32_t block_size, uint8_t *ret)
 {
-	for (unsigned shift = MRQ_BLOCK_SHIFT_MIN; shift <= MRQ_BLOCK_SHIFT_MAX; shift++) {
+	for (unsigned shift = MRQ_BLOCK_SHIFT_MIN; shift <= MRQ_BLOCK_SHIFT_MAX;
+	     shift++) {
 		*ret = (uint8_t)shift;
 		if (block_size == 1u << shift)
 			return true;
@@ -188,8 +189,10 @@ start_tree(struct mrq_container *c)
 {
 	const struct mrq_file_keys *keys = c->keys;
 
-	mrq_tree_init(&c->tree, &c->layout, &c->hdr.file_id, mrq_container_load_page, c);
-	mrq_tree_reset(&c->tree, mrq_layout_blocks(&c->layout, c->hdr.size), c->hdr.root);
+	mrq_tree_init(&c->tree, &c->layout, &c->hdr.file_id, mrq_container_load_page,
+		      c);
+	mrq_tree_reset(&c->tree, mrq_layout_blocks(&c->layout, c->hdr.size),
+		       c->hdr.root);
 	c->tree.key = keys ? &keys->tree : NULL;
 }
 
@@ -202,10 +205,11 @@ create(struct mrq_container *c, const struct mrq_container_protection *p,
 
 	MRQ_TRY(check_protection(p, err));
 	if (!block_shift_of(block_size, &h->block_shift))
-		return mrq_fail(err, MRQ_E_INVAL,
-				"a block size of %u bytes is not 4096 to 65536, a power "
-				"of two",
-				block_size);
+		return mrq_fail(
+			err, MRQ_E_INVAL,
+			"a block size of %u bytes is not 4096 to 65536, a power "
+			"of two",
+			block_size);
 	MRQ_TRY(check_empty(c->fd, err));
 	MRQ_TRY(copy_licence(p->licence, p->licence_len, &c->licence, err));
 	MRQ_TRY(keys_new(&keys, err));
@@ -370,8 +374,9 @@ keys_unwrap(const struct mrq_container *c, const struct mrq_content_key *ck,
 	MRQ_TRY(mrq_key_unwrap(&wrap, c->hdr.wrapped_key, &ret->data, err));
 	mrq_kdf_commitment(&ret->data, &c->hdr.file_id, commitment);
 	if (!mrq_equal(commitment, c->hdr.commitment, sizeof(commitment)))
-		return mrq_fail(err, MRQ_E_DAMAGED, "the data key is not the one that the "
-						    "header commits to");
+		return mrq_fail(err, MRQ_E_DAMAGED,
+				"the data key is not the one that the "
+				"header commits to");
 	keys_derive(ret, &c->hdr.file_id);
 	return MRQ_OK;
 }
@@ -489,10 +494,11 @@ static enum mrq_status
 fit_licence(struct mrq_container *c, uint32_t len, struct mrq_error *err)
 {
 	if (c->image && len > mrq_header_licence_room(c->hdr.pages))
-		return mrq_fail(err, MRQ_E_LIMIT,
-				"a licence of %u bytes does not fit the header, which has "
-				"room for %u: the file must be written anew",
-				len, mrq_header_licence_room(c->hdr.pages));
+		return mrq_fail(
+			err, MRQ_E_LIMIT,
+			"a licence of %u bytes does not fit the header, which has "
+			"room for %u: the file must be written anew",
+			len, mrq_header_licence_room(c->hdr.pages));
 	if (!c->image && len > mrq_header_licence_room(c->hdr.pages))
 		set_pages(c, (uint16_t)mrq_header_pages_for(len));
 	return MRQ_OK;
@@ -508,7 +514,8 @@ protect_held(struct mrq_container *c, const struct mrq_container_protection *p,
 	MRQ_TRY(check_protection(p, err));
 	MRQ_TRY(copy_licence(p->licence, p->licence_len, &licence, err));
 	if (c->image)
-		MRQ_TRY(mrq_commit_held(c, err)); /* what was open is not undone below */
+		MRQ_TRY(mrq_commit_held(c,
+					err)); /* what was open is not undone below */
 
 	struct mrq_header before = c->hdr;
 	uint8_t *licence_before = c->licence;

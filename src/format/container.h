@@ -21,14 +21,14 @@
 
 #include <stdbool.h>
 
-#define MRQ_PAGE 4096u
-#define MRQ_PL_MAX (72u * 1024u)	 /* bytes of a publishing licence */
-#define MRQ_HEADER_PAGES_MAX 20u	 /* header of at most 80 KiB */
-#define MRQ_BLOCK_SHIFT_MIN 12u		 /* 4 KiB */
-#define MRQ_BLOCK_SHIFT_MAX 16u		 /* 64 KiB */
-#define MRQ_CONTAINER_SIZE_MAX (1ll << 56) /* bytes of plaintext */
-#define MRQ_JOURNAL_MAX (64u * 1024u * 1024u)
-#define MRQ_FORMAT_VERSION 1u
+#define MRQ_PAGE               4096u
+#define MRQ_PL_MAX             (72u * 1024u) /* bytes of a publishing licence */
+#define MRQ_HEADER_PAGES_MAX   20u           /* header of at most 80 KiB */
+#define MRQ_BLOCK_SHIFT_MIN    12u           /* 4 KiB */
+#define MRQ_BLOCK_SHIFT_MAX    16u           /* 64 KiB */
+#define MRQ_CONTAINER_SIZE_MAX (1ll << 56)   /* bytes of plaintext */
+#define MRQ_JOURNAL_MAX        (64u * 1024u * 1024u)
+#define MRQ_FORMAT_VERSION     1u
 
 enum mrq_licence_type { MRQ_LICENCE_JWS = 1, MRQ_LICENCE_XRML = 2 };
 
@@ -36,7 +36,7 @@ enum mrq_licence_type { MRQ_LICENCE_JWS = 1, MRQ_LICENCE_XRML = 2 };
 struct mrq_container_facts {
 	uint16_t version;
 	uint32_t block_size; /* bytes */
-	uint64_t size;	     /* bytes of plaintext */
+	uint64_t size;       /* bytes of plaintext */
 	uint64_t sequence;   /* header sequence, grows with every header written */
 	uint32_t generation; /* key generation of new blocks, from 1 */
 	uint64_t created;    /* Unix seconds */
@@ -45,17 +45,17 @@ struct mrq_container_facts {
 	enum mrq_licence_type licence_type;
 	uint32_t licence_len; /* bytes */
 	uint8_t licence_digest[MRQ_SHA256_BYTES];
-	bool settled;	   /* known to be durable as a whole */
-	bool journal;	   /* a redo journal waits in the file */
+	bool settled; /* known to be durable as a whole */
+	bool journal; /* a redo journal waits in the file */
 };
 
 /** Protection of a container that is created or relabelled. */
 struct mrq_container_protection {
 	struct mrq_guid content_id, label_id;
-	const char *owner;	       /* mail, at most MRQ_MAIL_MAX bytes */
+	const char *owner; /* mail, at most MRQ_MAIL_MAX bytes */
 	enum mrq_licence_type licence_type;
 	const void *licence;
-	uint32_t licence_len;	       /* bytes, at most MRQ_PL_MAX */
+	uint32_t licence_len; /* bytes, at most MRQ_PL_MAX */
 	const struct mrq_content_key *content_key;
 };
 
@@ -115,23 +115,26 @@ MRQ_MUST_CHECK enum mrq_status mrq_container_lock(struct mrq_container *c,
 /** Read up to len bytes at off; *ret_len is short only at the end.  MRQ_E_DAMAGED: nothing of
  * the damaged block is in buf. */
 MRQ_MUST_CHECK enum mrq_status mrq_container_read(struct mrq_container *c, void *buf,
-						  size_t len, uint64_t off, size_t *ret_len,
+						  size_t len, uint64_t off,
+						  size_t *ret_len,
 						  struct mrq_error *err);
 
 /** Write len bytes at off, growing the file.  In the kernel after the next commit. */
-MRQ_MUST_CHECK enum mrq_status mrq_container_write(struct mrq_container *c, const void *buf,
-						   size_t len, uint64_t off,
-						   struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status mrq_container_write(struct mrq_container *c,
+						   const void *buf, size_t len,
+						   uint64_t off, struct mrq_error *err);
 
 /** Set the plaintext size; bytes that come back later read as zero. */
-MRQ_MUST_CHECK enum mrq_status mrq_container_resize(struct mrq_container *c, uint64_t size,
-						    struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status
+mrq_container_resize(struct mrq_container *c, uint64_t size, struct mrq_error *err);
 /** Make [off, off + len) a hole (partial blocks are zeroed).  The size does not change. */
-MRQ_MUST_CHECK enum mrq_status mrq_container_punch(struct mrq_container *c, uint64_t off,
-						   uint64_t len, struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status mrq_container_punch(struct mrq_container *c,
+						   uint64_t off, uint64_t len,
+						   struct mrq_error *err);
 /** Reserve backing space for [off, off + len), without changing content or size. */
-MRQ_MUST_CHECK enum mrq_status mrq_container_reserve(struct mrq_container *c, uint64_t off,
-						     uint64_t len, struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status mrq_container_reserve(struct mrq_container *c,
+						     uint64_t off, uint64_t len,
+						     struct mrq_error *err);
 /** Next data (or hole) at or after off, by block; MRQ_E_NOT_FOUND beyond the end (ENXIO). */
 enum mrq_seek { MRQ_SEEK_DATA, MRQ_SEEK_HOLE };
 MRQ_MUST_CHECK enum mrq_status mrq_container_seek(struct mrq_container *c, uint64_t off,
@@ -177,18 +180,20 @@ MRQ_DEFINE_CLEANUP(mrq_container_free, struct mrq_container *)
 
 /** What mrq_container_check found in one container. */
 struct mrq_check {
-	bool keyed;		/* blocks were authenticated */
+	bool keyed;             /* blocks were authenticated */
 	uint64_t blocks, holes; /* blocks that exist; blocks that are holes */
-	uint64_t damaged;	/* blocks or tag pages that do not authenticate */
-	uint64_t lost;		/* blocks that never reached storage before a power cut */
+	uint64_t damaged;       /* blocks or tag pages that do not authenticate */
+	uint64_t lost; /* blocks that never reached storage before a power cut */
 	bool journal_replayed;
 };
 /** Called for each damaged range of plaintext. */
-typedef void (*mrq_check_report)(uint64_t off, uint64_t len, const char *reason, void *arg);
+typedef void (*mrq_check_report)(uint64_t off, uint64_t len, const char *reason,
+				 void *arg);
 /** Verify structure (without key) or everything (unlocked).  Statuses as read; MRQ_E_DAMAGED
  * when anything is. */
 MRQ_MUST_CHECK enum mrq_status mrq_container_check(struct mrq_container *c,
 						   mrq_check_report report, void *arg,
-						   struct mrq_check *ret, struct mrq_error *err);
+						   struct mrq_check *ret,
+						   struct mrq_error *err);
 
 #endif

@@ -6,20 +6,21 @@
 #include <string.h>
 
 /* Offsets of marque-format(5) "Header" that are needed by themselves. */
-#define AT_VERSION  8
-#define AT_PAGES    10
-#define AT_FLAGS    16
-#define AT_SEQUENCE 24
-#define AT_MAC	    232
-#define AT_CHECKSUM 264
+#define AT_VERSION    8
+#define AT_PAGES      10
+#define AT_FLAGS      16
+#define AT_SEQUENCE   24
+#define AT_MAC        232
+#define AT_CHECKSUM   264
 #define AT_INLINE_CRC 544
 
-#define FLAG_UNSETTLED	   1u
+#define FLAG_UNSETTLED     1u
 #define CIPHER_AES_256_GCM 1
-#define OWNER_FIELD	   256u
-#define RESERVED	   18u
+#define OWNER_FIELD        256u
+#define RESERVED           18u
 
-static const uint8_t magic[MRQ_MAGIC_BYTES] = { 0x89, 'M', 'R', 'Q', '\r', '\n', 0x1a, '\n' };
+static const uint8_t magic[MRQ_MAGIC_BYTES] = { 0x89, 'M',  'R',  'Q',
+						'\r', '\n', 0x1a, '\n' };
 
 bool
 mrq_container_probe(const void *head, size_t len)
@@ -236,10 +237,10 @@ decode_fields(struct mrq_reader *r, struct mrq_header *h, struct rest *rest)
 
 	h->unsettled = rest->flags & FLAG_UNSETTLED;
 	memcpy(h->owner, owner, sizeof(h->owner));
-	rest->padding = !all_zero(reserved, sizeof(reserved)) ||
-			rest->owner_len > MRQ_MAIL_MAX ||
-			!all_zero(owner + rest->owner_len,
-				  OWNER_FIELD - rest->owner_len);
+	rest->padding =
+		!all_zero(reserved, sizeof(reserved)) ||
+		rest->owner_len > MRQ_MAIL_MAX ||
+		!all_zero(owner + rest->owner_len, OWNER_FIELD - rest->owner_len);
 }
 
 void
@@ -298,7 +299,8 @@ check_numbers(const struct mrq_header *h, const struct rest *rest,
 				"cipher %u is not known to this program", rest->cipher);
 	if (rest->flags & ~FLAG_UNSETTLED)
 		return refuse(err, "unknown flags");
-	if (h->block_shift < MRQ_BLOCK_SHIFT_MIN || h->block_shift > MRQ_BLOCK_SHIFT_MAX)
+	if (h->block_shift < MRQ_BLOCK_SHIFT_MIN ||
+	    h->block_shift > MRQ_BLOCK_SHIFT_MAX)
 		return refuse(err, "block size");
 	if (rest->inline_entries != MRQ_INLINE_ENTRIES)
 		return refuse(err, "number of inline entries");
@@ -353,8 +355,8 @@ check_tree(const struct mrq_header *h, struct mrq_error *err)
 	for (uint64_t i = 0; i < MRQ_INLINE_ENTRIES; i++) {
 		struct mrq_entry e = mrq_entry_decode(h->entries[i]);
 		bool hole = mrq_entry_is_hole(h->entries[i]);
-		if (!hole && (i >= blocks || e.generation == 0 ||
-			      e.generation > h->generation))
+		if (!hole &&
+		    (i >= blocks || e.generation == 0 || e.generation > h->generation))
 			return refuse(err, "entry of a block");
 	}
 	return MRQ_OK;
@@ -370,7 +372,8 @@ mrq_header_decode(const uint8_t *image, uint32_t pages, struct mrq_header *ret,
 	uint32_t claimed;
 
 	MRQ_TRY(mrq_header_peek(image, (size_t)pages * MRQ_PAGE, &claimed, err));
-	if (claimed != pages || image_checksum(image, pages) != get_at(image, AT_CHECKSUM, 4))
+	if (claimed != pages ||
+	    image_checksum(image, pages) != get_at(image, AT_CHECKSUM, 4))
 		return mrq_fail(err, MRQ_E_DAMAGED,
 				"the header is damaged (wrong checksum)");
 	decode_fields(&r, &h, &rest);

@@ -6,11 +6,11 @@
 #include "container.h"
 #include "layout.h"
 
-#define MRQ_MAGIC_BYTES	     8
-#define MRQ_SECTOR	     512u  /* bytes that storage writes as one */
-#define MRQ_ENTRY_BYTES	     32u
-#define MRQ_HEADER_FIXED     1696u /* bytes in front of the licence */
-#define MRQ_HEADER_ROOM	     1024u /* bytes that a new header leaves free */
+#define MRQ_MAGIC_BYTES       8
+#define MRQ_SECTOR            512u /* bytes that storage writes as one */
+#define MRQ_ENTRY_BYTES       32u
+#define MRQ_HEADER_FIXED      1696u /* bytes in front of the licence */
+#define MRQ_HEADER_ROOM       1024u /* bytes that a new header leaves free */
 #define MRQ_GENERATION_WRITES (UINT64_C(1) << 31)
 
 struct mrq_entry {

@@ -38,26 +38,27 @@ struct mrq_slot {
 	uint64_t target, at; /* pages; target MRQ_NO_PAGE: of no use */
 	uint32_t crc;
 	uint16_t pages;
-	uint8_t before[MRQ_ENTRY_BYTES]; /* entry of a block in the last committed state */
-	const uint8_t *data; /* while a commit runs: of what is not yet written */
+	uint8_t before
+		[MRQ_ENTRY_BYTES]; /* entry of a block in the last committed state */
+	const uint8_t *data;       /* while a commit runs: of what is not yet written */
 };
 
 /* The open transaction. */
 struct mrq_tx {
 	struct mrq_slot *slots;
 	size_t n, room;
-	uint64_t pages;		  /* of all slots: the payload so far */
-	struct mrq_pagemap map;	  /* target -> index of slots */
+	uint64_t pages;           /* of all slots: the payload so far */
+	struct mrq_pagemap map;   /* target -> index of slots */
 	struct mrq_pagemap fresh; /* place -> MRQ_FRESH(pages, crc): written in place */
 };
-#define MRQ_FRESH(pages, crc)	((uint64_t)(pages) << 32 | (crc))
-#define MRQ_FRESH_PAGES(v)	((uint32_t)((v) >> 32))
-#define MRQ_FRESH_CRC(v)	((uint32_t)(v))
+#define MRQ_FRESH(pages, crc) ((uint64_t)(pages) << 32 | (crc))
+#define MRQ_FRESH_PAGES(v)    ((uint32_t)((v) >> 32))
+#define MRQ_FRESH_CRC(v)      ((uint32_t)(v))
 /* A unit of so many pages that stands at a page of the journal. */
-#define MRQ_AT(pages, page)	((uint64_t)(pages) << 56 | (page))
-#define MRQ_AT_PAGES(v)		((uint32_t)((v) >> 56))
-#define MRQ_AT_PAGE(v)		((v) & (UINT64_MAX >> 8))
-#define MRQ_TX_FRESH_MAX	262144u /* units written in place by one transaction */
+#define MRQ_AT(pages, page) ((uint64_t)(pages) << 56 | (page))
+#define MRQ_AT_PAGES(v)     ((uint32_t)((v) >> 56))
+#define MRQ_AT_PAGE(v)      ((v) & (UINT64_MAX >> 8))
+#define MRQ_TX_FRESH_MAX    262144u /* units written in place by one transaction */
 
 /* Blocks that became holes since the last settle: their space can be given back then. */
 struct mrq_range {
@@ -75,7 +76,7 @@ struct mrq_container {
 	struct mrq_layout layout;
 	struct mrq_header hdr; /* open state; sequence: that of the last commit */
 	uint8_t *licence;      /* open state; hdr.licence_len bytes */
-	uint8_t *image;	       /* header of the last commit, all pages; NULL: none yet */
+	uint8_t *image; /* header of the last commit, all pages; NULL: none yet */
 	bool image_unsettled;
 	bool licence_changed; /* header pages past the first must be written */
 	struct mrq_tree tree;
@@ -92,9 +93,10 @@ struct mrq_container {
 	uint64_t high_end;  /* page past the data of all states since the last settle */
 
 	uint64_t journal_start; /* first page; 0: no place chosen */
-	uint64_t journal_end;	/* page after the last commit page, or journal_start */
-	uint64_t last_commit;	/* page of the last commit page; 0: nothing committed */
-	struct mrq_pagemap overlay; /* target -> MRQ_AT(pages, place), newest committed */
+	uint64_t journal_end;   /* page after the last commit page, or journal_start */
+	uint64_t last_commit;   /* page of the last commit page; 0: nothing committed */
+	struct mrq_pagemap
+		overlay; /* target -> MRQ_AT(pages, place), newest committed */
 
 	bool synced; /* all committed states are known to be durable; guarded by writer */
 	bool sync_failed; /* storage lost something: nothing can be called durable */
@@ -188,9 +190,10 @@ MRQ_MUST_CHECK enum mrq_status mrq_blocks_load(struct mrq_container *c, uint64_t
 					       size_t n, uint8_t *ret,
 					       struct mrq_error *err);
 /** Read and decrypt one block into a buffer of a block; a hole is zeros. */
-MRQ_MUST_CHECK enum mrq_status mrq_block_load(struct mrq_cipher_use *use, uint64_t block,
-					      const uint8_t entry[static MRQ_ENTRY_BYTES],
-					      uint8_t *ret, struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status
+mrq_block_load(struct mrq_cipher_use *use, uint64_t block,
+	       const uint8_t entry[static MRQ_ENTRY_BYTES], uint8_t *ret,
+	       struct mrq_error *err);
 MRQ_MUST_CHECK enum mrq_status mrq_write_held(struct mrq_container *c, const void *buf,
 					      size_t len, uint64_t off,
 					      struct mrq_error *err);
@@ -213,8 +216,9 @@ MRQ_MUST_CHECK enum mrq_status mrq_commit_held(struct mrq_container *c,
  * Commit or settle first, or write some tag pages, so that a change of blocks up to new size
  * `size` can be taken up whose payload is at most `pages` long.
  */
-MRQ_MUST_CHECK enum mrq_status mrq_make_room_held(struct mrq_container *c, uint64_t size,
-						  uint64_t pages, struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status mrq_make_room_held(struct mrq_container *c,
+						  uint64_t size, uint64_t pages,
+						  struct mrq_error *err);
 
 /* settle.c; these need the writer lock, and `state` only where they say so */
 MRQ_MUST_CHECK enum mrq_status mrq_sync(struct mrq_container *c, struct mrq_error *err);

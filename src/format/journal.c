@@ -192,7 +192,8 @@ mrq_descriptor_valid(const struct mrq_commit_page *c, const uint8_t *descriptor,
 	bool header = false;
 
 	for (uint32_t i = 0; i < c->records; i++) {
-		struct mrq_record r = mrq_record_decode(descriptor + i * MRQ_RECORD_BYTES);
+		struct mrq_record r =
+			mrq_record_decode(descriptor + i * MRQ_RECORD_BYTES);
 		if (!record_valid(&r, rules))
 			return false;
 		uint64_t pages = (uint64_t)r.units * r.unit_pages;

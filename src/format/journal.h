@@ -5,18 +5,18 @@
 /* Commit pages and descriptors of the redo journal: marque-format(5) "Transaction".  Pure. */
 #include "container.h"
 
-#define MRQ_TX_PAGES_MAX    32768u	       /* payload pages of one transaction */
-#define MRQ_DESCRIPTOR_MAX  (8u * 1024 * 1024) /* bytes */
-#define MRQ_JOURNAL_SCAN    (160u * 1024 * 1024) /* bytes searched for a commit page */
-#define MRQ_DESCRIPTOR_INLINE 3840u	       /* bytes that fit a commit page */
-#define MRQ_RECORD_BYTES    16u
+#define MRQ_TX_PAGES_MAX      32768u             /* payload pages of one transaction */
+#define MRQ_DESCRIPTOR_MAX    (8u * 1024 * 1024) /* bytes */
+#define MRQ_JOURNAL_SCAN      (160u * 1024 * 1024) /* bytes searched for a commit page */
+#define MRQ_DESCRIPTOR_INLINE 3840u                /* bytes that fit a commit page */
+#define MRQ_RECORD_BYTES      16u
 
 struct mrq_commit_page {
 	struct mrq_guid file_id;
 	uint64_t before, after; /* header sequences */
-	uint64_t page;		/* number of the commit page itself */
-	uint64_t start;		/* first page of the transaction */
-	uint64_t previous;	/* commit page in front; 0: first transaction */
+	uint64_t page;          /* number of the commit page itself */
+	uint64_t start;         /* first page of the transaction */
+	uint64_t previous;      /* commit page in front; 0: first transaction */
 	uint32_t payload_pages, descriptor_pages, records, units;
 	uint8_t digest[MRQ_SHA256_BYTES]; /* of the descriptor */
 	uint8_t mac[MRQ_MAC_BYTES];
@@ -24,8 +24,8 @@ struct mrq_commit_page {
 
 enum mrq_record_kind {
 	MRQ_RECORD_PAYLOAD = 1, /* to be copied to the target */
-	MRQ_RECORD_IN_PLACE,	/* was written at the target */
-	MRQ_RECORD_UNUSED,	/* payload pages without meaning */
+	MRQ_RECORD_IN_PLACE,    /* was written at the target */
+	MRQ_RECORD_UNUSED,      /* payload pages without meaning */
 };
 
 struct mrq_record {
@@ -56,7 +56,8 @@ bool mrq_commit_page_decode(const uint8_t page[static MRQ_PAGE], uint64_t at,
 void mrq_commit_page_mac(const struct mrq_commit_page *c, const struct mrq_mac_key *key,
 			 uint8_t ret[static MRQ_MAC_BYTES]);
 
-void mrq_record_encode(const struct mrq_record *r, uint8_t ret[static MRQ_RECORD_BYTES]);
+void mrq_record_encode(const struct mrq_record *r,
+		       uint8_t ret[static MRQ_RECORD_BYTES]);
 struct mrq_record mrq_record_decode(const uint8_t bytes[static MRQ_RECORD_BYTES]);
 
 /** What bounds the records of a transaction. */

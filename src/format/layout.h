@@ -8,10 +8,10 @@
  */
 #include <stdint.h>
 
-#define MRQ_INLINE_ENTRIES 32u	/* blocks whose entry is in the header */
-#define MRQ_TAG_ENTRIES	   128u /* entries of a tag page */
-#define MRQ_TREE_FAN	   256u /* MACs of a tree page */
-#define MRQ_TREE_LEVELS	   5u	/* levels above the tag pages, which are level 0 */
+#define MRQ_INLINE_ENTRIES 32u  /* blocks whose entry is in the header */
+#define MRQ_TAG_ENTRIES    128u /* entries of a tag page */
+#define MRQ_TREE_FAN       256u /* MACs of a tree page */
+#define MRQ_TREE_LEVELS    5u   /* levels above the tag pages, which are level 0 */
 
 struct mrq_layout {
 	uint32_t header_pages;

@@ -11,7 +11,7 @@
 
 struct mrq_pagemap {
 	struct mrq_pagemap_item *items; /* NULL while empty */
-	size_t room;			/* a power of two, 0 while empty */
+	size_t room;                    /* a power of two, 0 while empty */
 	size_t n;
 };
 

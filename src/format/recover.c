@@ -17,7 +17,7 @@
 
 #define SCAN_PAGES   (MRQ_JOURNAL_SCAN / MRQ_PAGE)
 #define PIECE_PAGES  64u /* read at once */
-#define HEADER_TRIES 3	 /* another process may be writing the header */
+#define HEADER_TRIES 3   /* another process may be writing the header */
 
 struct chain {
 	struct mrq_commit_page *txs; /* oldest first */
@@ -28,15 +28,15 @@ struct recovery {
 	int fd;
 	enum mrq_recover how;
 	uint64_t file_pages;
-	uint32_t pages;		/* of the header */
-	uint32_t block_pages;	/* as the in-place header claims; checked at the end */
-	uint8_t *in_place;	/* header pages as they stand */
-	uint8_t *image;		/* header pages with those of the chain laid over */
-	struct mrq_header hdr;	/* in place; only when good */
+	uint32_t pages;        /* of the header */
+	uint32_t block_pages;  /* as the in-place header claims; checked at the end */
+	uint8_t *in_place;     /* header pages as they stand */
+	uint8_t *image;        /* header pages with those of the chain laid over */
+	struct mrq_header hdr; /* in place; only when good */
 	bool good;
 	struct chain chain;
-	uint8_t *piece;		/* PIECE_PAGES pages */
-	uint8_t *descriptor;	/* of one transaction */
+	uint8_t *piece;      /* PIECE_PAGES pages */
+	uint8_t *descriptor; /* of one transaction */
 };
 
 static void
@@ -121,8 +121,8 @@ scan_back(struct recovery *r, uint64_t from, uint64_t end, struct mrq_commit_pag
 		n = n < end - from ? n : end - from;
 		MRQ_TRY(mrq_pages_read(r->fd, end - n, n, r->piece, err));
 		for (uint64_t i = n; i-- > 0 && !*ret_found;)
-			*ret_found = is_candidate(r, r->piece + i * MRQ_PAGE, end - n + i,
-						  ret);
+			*ret_found = is_candidate(r, r->piece + i * MRQ_PAGE,
+						  end - n + i, ret);
 	}
 	return MRQ_OK;
 }
@@ -132,7 +132,8 @@ chain_push(struct chain *chain, const struct mrq_commit_page *p, struct mrq_erro
 {
 	if (chain->n == chain->room) {
 		size_t room = chain->room ? chain->room * 2 : 16;
-		struct mrq_commit_page *more = realloc(chain->txs, room * sizeof(*more));
+		struct mrq_commit_page *more =
+			realloc(chain->txs, room * sizeof(*more));
 		if (!more)
 			return mrq_fail(err, MRQ_E_NOMEM, "no memory for a journal");
 		chain->txs = more;
@@ -195,13 +196,11 @@ load_descriptor(struct recovery *r, const struct mrq_commit_page *p, bool *ret_o
 	r->descriptor = malloc((size_t)pages * MRQ_PAGE);
 	if (!r->descriptor)
 		return mrq_fail(err, MRQ_E_NOMEM, "no memory for a descriptor");
-	MRQ_TRY(mrq_pages_read(r->fd,
-			       p->descriptor_pages ? p->start + p->payload_pages :
-						     p->page,
-			       pages, r->descriptor, err));
+	MRQ_TRY(mrq_pages_read(
+		r->fd, p->descriptor_pages ? p->start + p->payload_pages : p->page,
+		pages, r->descriptor, err));
 	if (p->descriptor_pages == 0)
-		memmove(r->descriptor,
-			r->descriptor + MRQ_PAGE - MRQ_DESCRIPTOR_INLINE,
+		memmove(r->descriptor, r->descriptor + MRQ_PAGE - MRQ_DESCRIPTOR_INLINE,
 			MRQ_DESCRIPTOR_INLINE);
 	mrq_sha256(r->descriptor, (size_t)len, digest);
 	*ret_ok = memcmp(digest, p->digest, sizeof(digest)) == 0 &&
@@ -213,7 +212,7 @@ load_descriptor(struct recovery *r, const struct mrq_commit_page *p, bool *ret_o
 struct unit {
 	enum mrq_record_kind kind;
 	uint64_t target; /* page */
-	uint64_t at;	 /* page in the journal; 0 for one in place */
+	uint64_t at;     /* page in the journal; 0 for one in place */
 	uint32_t pages, crc;
 };
 
@@ -221,7 +220,7 @@ struct units {
 	const struct mrq_commit_page *tx;
 	const uint8_t *descriptor;
 	uint32_t record, in_record, unit; /* next */
-	uint64_t at;			  /* next payload page */
+	uint64_t at;                      /* next payload page */
 };
 
 static bool
@@ -229,8 +228,8 @@ units_next(struct units *u, struct unit *ret)
 {
 	if (u->record == u->tx->records)
 		return false;
-	struct mrq_record rec = mrq_record_decode(
-		u->descriptor + (size_t)u->record * MRQ_RECORD_BYTES);
+	struct mrq_record rec =
+		mrq_record_decode(u->descriptor + (size_t)u->record * MRQ_RECORD_BYTES);
 	*ret = (struct unit){
 		.kind = rec.kind,
 		.target = rec.target + (uint64_t)u->in_record * rec.unit_pages,
@@ -283,7 +282,8 @@ image_sound(const struct recovery *r, const struct mrq_commit_page *p,
 	    struct mrq_header *ret)
 {
 	return mrq_header_decode(r->image, r->pages, ret, NULL) == MRQ_OK &&
-	       mrq_guid_equal(&ret->file_id, &p->file_id) && ret->sequence == p->after &&
+	       mrq_guid_equal(&ret->file_id, &p->file_id) &&
+	       ret->sequence == p->after &&
 	       (1u << ret->block_shift) == r->block_pages * MRQ_PAGE;
 }
 
@@ -332,7 +332,8 @@ count_sound(struct recovery *r, size_t *ret, struct mrq_error *err)
 
 /* Map each target of the first n transactions to the last one that has it. */
 static enum mrq_status
-map_targets(struct recovery *r, size_t n, struct mrq_pagemap *ret, struct mrq_error *err)
+map_targets(struct recovery *r, size_t n, struct mrq_pagemap *ret,
+	    struct mrq_error *err)
 {
 	struct unit u;
 	bool ok;
@@ -413,8 +414,8 @@ lay_over(struct recovery *r, size_t n, struct mrq_recovered *ret, struct mrq_err
 
 	for (size_t tx = 0; tx < n; tx++) {
 		MRQ_TRY(load_descriptor(r, &r->chain.txs[tx], &ok, err));
-		MRQ_TRY(mrq_pagemap_reserve(&ret->overlay, r->chain.txs[tx].payload_pages,
-					    err));
+		MRQ_TRY(mrq_pagemap_reserve(&ret->overlay,
+					    r->chain.txs[tx].payload_pages, err));
 		for (struct units all = units_of(r, tx); ok && units_next(&all, &u);)
 			if (u.kind == MRQ_RECORD_PAYLOAD)
 				mrq_pagemap_put(&ret->overlay, u.target,
@@ -533,10 +534,10 @@ mrq_recover(int fd, enum mrq_recover how, struct mrq_recovered *ret,
 	enum mrq_status s = MRQ_OK;
 
 	for (int i = 0; i < HEADER_TRIES; i++) {
-		struct recovery r MRQ_CLEANUP(recovery_clear) = { .fd = fd, .how = how };
-		struct mrq_recovered found MRQ_CLEANUP(mrq_recovered_clear) = {
-			.image = NULL
-		};
+		struct recovery r MRQ_CLEANUP(recovery_clear) = { .fd = fd,
+								  .how = how };
+		struct mrq_recovered found MRQ_CLEANUP(
+			mrq_recovered_clear) = { .image = NULL };
 		s = recover_once(&r, &found, err);
 		if (s == MRQ_OK) {
 			*ret = found;

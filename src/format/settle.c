@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define COPY_PAGES	64u   /* read and written at once */
+#define COPY_PAGES     64u   /* read and written at once */
 #define RELEASE_GROUPS 4096u /* groups of blocks looked at for one range */
 
 static enum mrq_status
@@ -48,7 +48,8 @@ copy_run(const struct mrq_pagemap_item *items, size_t n, size_t i, uint32_t *ret
 	for (; end < n; end++) {
 		uint32_t more = MRQ_AT_PAGES(items[end].value);
 		if (items[end].page != items[i].page + pages ||
-		    MRQ_AT_PAGE(items[end].value) != MRQ_AT_PAGE(items[i].value) + pages ||
+		    MRQ_AT_PAGE(items[end].value) !=
+			    MRQ_AT_PAGE(items[i].value) + pages ||
 		    pages + more > COPY_PAGES)
 			break;
 		pages += more;
@@ -241,7 +242,8 @@ settle_writer(struct mrq_container *c, enum mrq_settle how, struct mrq_error *er
 }
 
 enum mrq_status
-mrq_container_settle(struct mrq_container *c, enum mrq_settle how, struct mrq_error *err)
+mrq_container_settle(struct mrq_container *c, enum mrq_settle how,
+		     struct mrq_error *err)
 {
 	pthread_mutex_lock(&c->writer);
 	enum mrq_status s = settle_writer(c, how, err);

@@ -142,7 +142,8 @@ flush_fresh_tags(struct mrq_container *c, struct mrq_error *err)
 {
 	struct mrq_tree_page *next;
 
-	for (struct mrq_tree_page *p = mrq_tree_next_dirty(&c->tree, NULL); p; p = next) {
+	for (struct mrq_tree_page *p = mrq_tree_next_dirty(&c->tree, NULL); p;
+	     p = next) {
 		uint64_t page;
 		next = mrq_tree_next_dirty(&c->tree, p);
 		if (p->level > 0 || mrq_tree_page_empty(p) ||
@@ -159,19 +160,22 @@ mrq_make_room_held(struct mrq_container *c, uint64_t size, uint64_t pages,
 		   struct mrq_error *err)
 {
 	if (!c->image) {
-		uint64_t inline_end = (uint64_t)MRQ_INLINE_ENTRIES * c->layout.block_size;
-		return pages > 0 && size > inline_end ? mrq_commit_held(c, err) : MRQ_OK;
+		uint64_t inline_end =
+			(uint64_t)MRQ_INLINE_ENTRIES * c->layout.block_size;
+		return pages > 0 && size > inline_end ? mrq_commit_held(c, err)
+						      : MRQ_OK;
 	}
 	if (c->journal_start) {
-		uint64_t used = c->journal_end - c->journal_start + c->tx.pages + pages +
-				c->tree.n_dirty + c->layout.header_pages;
+		uint64_t used = c->journal_end - c->journal_start + c->tx.pages +
+				pages + c->tree.n_dirty + c->layout.header_pages;
 		if (mrq_layout_end(&c->layout, size) > c->journal_start ||
 		    used > MRQ_JOURNAL_MAX / MRQ_PAGE)
 			return mrq_settle_held(c, err);
 	}
 	if (c->tree.n_dirty > MRQ_TREE_DIRTY_MAX)
 		MRQ_TRY(flush_fresh_tags(c, err));
-	if (c->tree.n_dirty > MRQ_TREE_DIRTY_MAX / 2 || c->tx.fresh.n > MRQ_TX_FRESH_MAX)
+	if (c->tree.n_dirty > MRQ_TREE_DIRTY_MAX / 2 ||
+	    c->tx.fresh.n > MRQ_TX_FRESH_MAX)
 		return mrq_commit_held(c, err);
 	return MRQ_OK;
 }
@@ -220,7 +224,7 @@ write_first(struct mrq_container *c, uint8_t *image, struct mrq_error *err)
 	};
 
 	MRQ_TRY(write_vector(c, iov, i > 0 ? 2 : 1, err));
-	for (uint64_t end; i < MRQ_INLINE_ENTRIES; i = end > i ? end : i + 1) {
+	for (uint64_t end; i<MRQ_INLINE_ENTRIES; i = end> i ? end : i + 1) {
 		end = data_run(c, i);
 		if (end > i)
 			MRQ_TRY(mrq_pages_write(c, mrq_layout_block_page(&c->layout, i),
@@ -389,8 +393,8 @@ descriptor_encode(struct descriptor *d, struct mrq_error *err)
 {
 	d->len = mrq_descriptor_len(d->n_records, d->n_units);
 	if (d->len > MRQ_DESCRIPTOR_MAX)
-		return mrq_fail(err, MRQ_E_LIMIT, "a transaction of %u units is too long",
-				d->n_units);
+		return mrq_fail(err, MRQ_E_LIMIT,
+				"a transaction of %u units is too long", d->n_units);
 	d->bytes = malloc((size_t)d->len);
 	if (!d->bytes)
 		return mrq_fail(err, MRQ_E_NOMEM, "no memory for a descriptor");

@@ -182,22 +182,30 @@ end_block(unsigned level, uint64_t index)
 	return first_block(level, index + 1);
 }
 
-static void
-page_mac(const struct mrq_tree *t, const struct mrq_tree_page *p,
-	 uint8_t ret[static MRQ_TREE_MAC_BYTES])
+void
+mrq_tree_mac(const struct mrq_tree *t, unsigned level, uint64_t index,
+	     const uint8_t data[static MRQ_PAGE],
+	     uint8_t ret[static MRQ_TREE_MAC_BYTES])
 {
 	uint8_t place[9], mac[MRQ_MAC_BYTES];
 	struct mrq_writer w = mrq_writer_make(place, sizeof(place));
 	struct mrq_piece pieces[] = {
 		{ t->file_id.bytes, sizeof(t->file_id.bytes) },
 		{ place, sizeof(place) },
-		{ p->data, sizeof(p->data) },
+		{ data, MRQ_PAGE },
 	};
 
-	mrq_write_u8(&w, (uint8_t)p->level);
-	mrq_write_u64(&w, p->index);
+	mrq_write_u8(&w, (uint8_t)level);
+	mrq_write_u64(&w, index);
 	mrq_hmac(t->key, pieces, 3, mac);
 	memcpy(ret, mac, MRQ_TREE_MAC_BYTES);
+}
+
+static void
+page_mac(const struct mrq_tree *t, const struct mrq_tree_page *p,
+	 uint8_t ret[static MRQ_TREE_MAC_BYTES])
+{
+	mrq_tree_mac(t, p->level, p->index, p->data, ret);
 }
 
 static enum mrq_status
@@ -332,7 +340,8 @@ mrq_tree_prepare(struct mrq_tree *t, uint64_t segment, struct mrq_error *err)
 	assert(segment < t->segments);
 	for (unsigned up = 0; up <= t->height; up++) {
 		unsigned level = t->height - up;
-		MRQ_TRY(find(t, level, segment / mrq_layout_span(level), true, &p, err));
+		MRQ_TRY(find(t, level, segment / mrq_layout_span(level), true, &p,
+			     err));
 		make_dirty(t, p);
 	}
 	return MRQ_OK;
@@ -409,7 +418,8 @@ zero_entries(struct mrq_tree_page *p, uint64_t from, uint64_t to)
 
 	from = from > lo ? from : lo;
 	to = to < hi ? to : hi;
-	memset(p->data + (from - lo) * MRQ_ENTRY_BYTES, 0, (to - from) * MRQ_ENTRY_BYTES);
+	memset(p->data + (from - lo) * MRQ_ENTRY_BYTES, 0,
+	       (to - from) * MRQ_ENTRY_BYTES);
 }
 
 /*
@@ -580,7 +590,8 @@ enum mrq_status
 mrq_tree_seal(struct mrq_tree *t, struct mrq_error *err)
 {
 	for (unsigned level = 0; level <= t->height; level++)
-		for (struct mrq_tree_page *p = t->dirty.next; p != &t->dirty; p = p->next)
+		for (struct mrq_tree_page *p = t->dirty.next; p != &t->dirty;
+		     p = p->next)
 			if (p->level == level)
 				MRQ_TRY(put_mac(t, p, err));
 	return MRQ_OK;

@@ -25,8 +25,8 @@ struct mrq_tree_page {
 	unsigned level;
 	uint64_t index;
 	bool dirty;
-	bool fresh;			 /* no committed state has it in its place */
-	struct mrq_tree_page *hash_next; /* chain of the hash table */
+	bool fresh;                        /* no committed state has it in its place */
+	struct mrq_tree_page *hash_next;   /* chain of the hash table */
 	struct mrq_tree_page *prev, *next; /* list of clean or dirty ones */
 	uint8_t data[MRQ_PAGE];
 };
@@ -85,6 +85,10 @@ MRQ_MUST_CHECK enum mrq_status mrq_tree_seek(struct mrq_tree *t, uint64_t from,
 
 /** Bring the MACs of all dirty pages up to the root. */
 MRQ_MUST_CHECK enum mrq_status mrq_tree_seal(struct mrq_tree *t, struct mrq_error *err);
+/** The MAC of a page's bytes. */
+void mrq_tree_mac(const struct mrq_tree *t, unsigned level, uint64_t index,
+		  const uint8_t data[static MRQ_PAGE],
+		  uint8_t ret[static MRQ_TREE_MAC_BYTES]);
 /** True when a page is all zeros: it has no place in the file. */
 bool mrq_tree_page_empty(const struct mrq_tree_page *p);
 /** A dirty tag page was written to its fresh place: put its MAC into its parent. */
