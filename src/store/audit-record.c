@@ -415,16 +415,19 @@ put_member(const struct mrq_member *m, void *arg)
 {
 	struct json *j = arg;
 	char value[32];
-	char name[32];
-	int n = snprintf(name, sizeof(name), "%s\"%s\":", j->begun ? "," : "", m->name);
+	int n;
 
 	/* The room for name, quotes or number: else the member is left out whole. */
 	if (j->end - j->at < 64) {
 		j->cut = true;
 		return;
 	}
-	(void)put(j, name, (size_t)n);
+	if (j->begun)
+		(void)put(j, ",", 1);
 	j->begun = true;
+	(void)put(j, "\"", 1);
+	(void)put(j, m->name, strlen(m->name));
+	(void)put(j, "\":", 2);
 	switch (m->kind) {
 	case MRQ_MEMBER_TEXT:
 		put_text(j, m);
