@@ -77,7 +77,11 @@ MRQ_DEFINE_CLEANUP(mrq_policy_set_free, struct mrq_policy_set *)
 
 /* ---- licences ---- */
 
-/** Certify a client's publishing key for `subject`; *ret a JWS, malloc'ed. */
+/**
+ * Certify a client's publishing key for subject "host:NAME" (licences of any issuer) or
+ * "user:MAIL" (of that issuer alone), from an hour before now to until, at most 400 days;
+ * *ret a JWS, malloc'ed.
+ */
 MRQ_MUST_CHECK enum mrq_status mrq_authority_certify(struct mrq_authority *a,
 						     const struct mrq_public_key *publishing,
 						     const char *subject, int64_t now,

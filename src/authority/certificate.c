@@ -6,7 +6,7 @@
 
 /*
  * Publishing certificates: an organisation key vouches for a client's publishing key for a while.
- * JWS typ "marque-pubcert+jws" over {"v","org","sub","nbf","exp","jwk"}: marque-authority(5).
+ * marque-licence(5), "Publishing certificate".
  */
 #define CERTIFICATE_VERSION 1
 
@@ -20,17 +20,40 @@ mrq_certificate_free(struct mrq_certificate *crt)
 }
 
 static enum mrq_status
-jwk_decode(const json_t *o, struct mrq_public_key **ret, struct mrq_error *err)
+jwk_decode(const json_t *o, const char *member, struct mrq_public_key **ret,
+	   struct mrq_error *err)
 {
-	const json_t *jwk = json_object_get(o, "jwk");
+	const json_t *jwk = json_object_get(o, member);
 	char *text MRQ_CLEANUP(free) = NULL;
 
 	if (!json_is_object(jwk))
-		return mrq_member_bad(err, "jwk", "an object");
+		return mrq_member_bad(err, member, "an object");
 	text = json_dumps(jwk, JSON_COMPACT);
 	if (!text)
 		return mrq_json_no_memory(err);
 	return mrq_public_key_parse(text, strlen(text), ret, err);
+}
+
+/* "host:NAME" or "user:MAIL". */
+static bool
+subject_valid(const char *subject)
+{
+	if (strncmp(subject, "host:", 5) == 0)
+		return subject[5] != '\0';
+	return strncmp(subject, "user:", 5) == 0 && mrq_mail_valid(subject + 5);
+}
+
+/* The key that licences under this certificate are to be sealed to. */
+static enum mrq_status
+enc_decode(const json_t *o, char ret_kid[static MRQ_KID_TEXT], struct mrq_error *err)
+{
+	struct mrq_public_key *key MRQ_CLEANUP(mrq_public_key_free) = NULL;
+
+	if (!mrq_member_has(o, "enc"))
+		return MRQ_OK;
+	MRQ_TRY(jwk_decode(o, "enc", &key, err));
+	memcpy(ret_kid, mrq_public_key_kid(key), MRQ_KID_TEXT);
+	return MRQ_OK;
 }
 
 /* Absent members stay as the caller's zeros and are refused here. */
@@ -51,11 +74,12 @@ members_decode(const json_t *o, struct mrq_certificate *crt, struct mrq_error *e
 	MRQ_TRY(mrq_member_int(o, "exp", 1, MRQ_TIME_MAX, &crt->not_after, err));
 	if (!mrq_domain_valid(crt->org))
 		return mrq_member_bad(err, "org", "a domain name");
-	if (!crt->subject[0])
-		return mrq_member_bad(err, "sub", "a name");
+	if (!subject_valid(crt->subject))
+		return mrq_member_bad(err, "sub", "host:NAME or user:MAIL");
 	if (crt->not_after < crt->not_before)
 		return mrq_member_bad(err, "exp", "later than 'nbf'");
-	return jwk_decode(o, &crt->key, err);
+	MRQ_TRY(enc_decode(o, crt->enc_kid, err));
+	return jwk_decode(o, "jwk", &crt->key, err);
 }
 
 static enum mrq_status
@@ -140,9 +164,9 @@ members_encode(const struct mrq_certificate *crt, json_t *o, struct mrq_error *e
 	MRQ_TRY(mrq_member_put(o, "v", json_integer(CERTIFICATE_VERSION), err));
 	MRQ_TRY(mrq_member_put(o, "org", json_string(crt->org), err));
 	MRQ_TRY(mrq_member_put(o, "sub", json_string(crt->subject), err));
+	MRQ_TRY(mrq_member_put(o, "jwk", json_loads(jwk, 0, NULL), err));
 	MRQ_TRY(mrq_member_put(o, "nbf", json_integer(crt->not_before), err));
-	MRQ_TRY(mrq_member_put(o, "exp", json_integer(crt->not_after), err));
-	return mrq_member_put(o, "jwk", json_loads(jwk, 0, NULL), err);
+	return mrq_member_put(o, "exp", json_integer(crt->not_after), err);
 }
 
 enum mrq_status

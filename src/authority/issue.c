@@ -41,8 +41,8 @@ mrq_authority_certify(struct mrq_authority *a, const struct mrq_public_key *publ
 
 	if (len == 0 || len > MRQ_SUBJECT_MAX)
 		return mrq_fail(err, MRQ_E_INVAL,
-				"the subject of a publishing certificate has 1 to %d "
-				"bytes",
+				"the subject of a publishing certificate is host:NAME or "
+				"user:MAIL, at most %d bytes",
 				MRQ_SUBJECT_MAX);
 	if (now < 0 || until <= now || until - now > CERTIFICATE_SECONDS_MAX)
 		return mrq_fail(err, MRQ_E_INVAL,

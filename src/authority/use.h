@@ -17,7 +17,8 @@
 struct mrq_use_licence {
 	struct mrq_guid content_id, label_id, template_id;
 	mrq_rights rights;     /* 0: no grant (key is then absent) */
-	bool owner, issuer, super_user;
+	bool owner, issuer;
+	bool super_user; /* void after valid_until: never stored, ends with the time box */
 	bool has_key;
 	bool list_rights;      /* grants of others may be shown */
 	enum mrq_programs_switch programs;

@@ -126,6 +126,10 @@ vouched(const struct mrq_licence *l, const struct mrq_certificate *crt, const ch
 		return mrq_fail(err, MRQ_E_FORGED,
 				"licence of '%.200s' carries a certificate of '%.200s'",
 				l->org, crt->org);
+	if (crt->enc_kid[0] && strcmp(crt->enc_kid, l->key_id) != 0)
+		return mrq_fail(err, MRQ_E_FORGED,
+				"licence is sealed to another key than its certificate "
+				"says");
 	if (l->created < crt->not_before || l->created > crt->not_after)
 		return mrq_fail(err, MRQ_E_FORGED,
 				"licence was made outside the time of its certificate");

@@ -69,6 +69,7 @@ struct mrq_certificate {
 	char subject[MRQ_SUBJECT_MAX + 1];
 	int64_t not_before, not_after; /* Unix seconds, both within */
 	struct mrq_public_key *key;
+	char enc_kid[MRQ_KID_TEXT]; /* key that licences are sealed to; "": not said */
 };
 void mrq_certificate_free(struct mrq_certificate *crt);
 MRQ_DEFINE_CLEANUP(mrq_certificate_free, struct mrq_certificate *)

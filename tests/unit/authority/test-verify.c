@@ -2,6 +2,8 @@
 /* What a forger may try: flipped bytes, other organisations, other keys, lifted parts. */
 #include "fixture.h"
 
+#include "base/bytes.h"
+#include "crypto/kdf.h"
 #include "crypto/keyring.h"
 
 #define OWNER "owner@example.com"
@@ -12,6 +14,13 @@ lookup(void *arg, const char *kid, struct mrq_public_key **ret, struct mrq_error
 	struct world *w = arg;
 
 	return mrq_authority_public_key(w->a, kid, ret, err);
+}
+
+static enum mrq_status
+self_lookup(void *arg, const char *kid, struct mrq_public_key **ret, struct mrq_error *err)
+{
+	(void)kid;
+	return mrq_private_key_public(arg, ret, err);
 }
 
 static void
@@ -226,6 +235,27 @@ test_lifted_key(void **state)
 	mrq_publishing_free(thief);
 }
 
+/* The example of marque-licence(5), made by an independent script. */
+static void
+test_content_key_of_page(void **state)
+{
+	static const char want[] =
+		"164f58b753359b44d563190774327333d965cd2525844f80cafc672d306560a0";
+	struct mrq_guid cid = guid_of("6f0e1a2b-4c5d-4e6f-8a9b-0c1d2e3f4a5b");
+	struct mrq_content_key seed;
+	struct mrq_content_key key;
+	char hex[2 * sizeof(key) + 1];
+	uint8_t bytes[sizeof(seed)];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)i;
+	memcpy(&seed, bytes, sizeof(seed));
+	mrq_kdf_content_key(&seed, &cid, "jH8gfAulFSq7CYMkOP1OomDmht7_8dkByMeqZgsYZ3I", &key);
+	mrq_hex_encode((const uint8_t *)&key, sizeof(key), hex);
+	assert_string_equal(hex, want);
+}
+
 /* The certificate of a user vouches only for what that user protects. */
 static void
 test_subject_user(void **state)
@@ -337,14 +367,68 @@ test_certify_bounds(void **state)
 	check_status(mrq_authority_certify(w->a, key, long_name, NOW, NOW + 1, &crt,
 					   &w->err),
 		     MRQ_E_INVAL, &w->err);
-	check_status(mrq_authority_certify(w->a, key, "x", NOW, NOW, &crt, &w->err),
+	check_status(mrq_authority_certify(w->a, key, "host:", NOW, NOW + 1, &crt, &w->err),
 		     MRQ_E_INVAL, &w->err);
-	check_status(mrq_authority_certify(w->a, key, "x", NOW, NOW + 401 * DAY, &crt,
+	check_status(mrq_authority_certify(w->a, key, "user:ann", NOW, NOW + 1, &crt,
 					   &w->err),
 		     MRQ_E_INVAL, &w->err);
-	check_status(mrq_authority_certify(w->a, key, "a\nb", NOW, NOW + 1, &crt, &w->err),
+	check_status(mrq_authority_certify(w->a, key, "ann@example.com", NOW, NOW + 1, &crt,
+					   &w->err),
+		     MRQ_E_INVAL, &w->err);
+	check_status(mrq_authority_certify(w->a, key, "host:x", NOW, NOW, &crt, &w->err),
+		     MRQ_E_INVAL, &w->err);
+	check_status(mrq_authority_certify(w->a, key, "host:x", NOW, NOW + 401 * DAY, &crt,
+					   &w->err),
+		     MRQ_E_INVAL, &w->err);
+	check_status(mrq_authority_certify(w->a, key, "host:a\nb", NOW, NOW + 1, &crt, &w->err),
 		     MRQ_E_INVAL, &w->err);
 	assert_null(crt);
+}
+
+/* A certificate that names the key to seal to: a licence sealed to another is refused. */
+static void
+test_certificate_with_enc(void **state)
+{
+	struct world *w = *state;
+	struct mrq_public_key *own = NULL;
+	char own_jwk[MRQ_JWK_MAX];
+	char enc_jwk[MRQ_JWK_MAX];
+	struct mrq_mint what = ad_hoc();
+
+	check_ok(mrq_private_key_public(w->publishing->key, &own, &w->err), &w->err);
+	mrq_public_key_format(own, own_jwk);
+	for (int right = 0; right < 2; right++) {
+		struct mrq_private_key *org = NULL;
+		struct mrq_public_key *org_public = NULL;
+		struct mrq_licence *licence = NULL;
+		char *crt = NULL;
+		check_ok(mrq_private_key_generate(&org, &w->err), &w->err);
+		check_ok(mrq_private_key_public(org, &org_public, &w->err), &w->err);
+		mrq_public_key_format(right ? org_public : own, enc_jwk);
+		const char *json = fmt("{\"v\":1,\"org\":\"example.com\",\"sub\":\"host:x\","
+				       "\"jwk\":%s,\"nbf\":0,\"exp\":9999999999,"
+				       "\"enc\":%s}",
+				       own_jwk, enc_jwk);
+		check_ok(mrq_jws_sign(org, MRQ_CERTIFICATE_TYP, json, strlen(json), &crt,
+				      &w->err),
+			 &w->err);
+		struct mrq_publishing mixed = { .key = w->publishing->key,
+						.certificate = crt,
+						.seal_to = org_public };
+		struct mrq_publishing *before = w->publishing;
+		w->publishing = &mixed;
+		char *pl = mint(w, &what);
+		w->publishing = before;
+		check_status(mrq_licence_verify(pl, strlen(pl), self_lookup, org, &licence,
+						&w->err),
+			     right ? MRQ_OK : MRQ_E_FORGED, &w->err);
+		mrq_licence_free(licence);
+		free(pl);
+		free(crt);
+		mrq_public_key_free(org_public);
+		mrq_private_key_free(org);
+	}
+	mrq_public_key_free(own);
 }
 
 struct payload {
@@ -360,14 +444,14 @@ test_malformed_certificates(void **state)
 		{ "[]", MRQ_E_FORMAT },
 		{ "{\"v\":2,\"org\":\"o\"}", MRQ_E_VERSION },
 		{ "{\"v\":1}", MRQ_E_FORMAT },
-		{ "{\"v\":1,\"org\":\"a@b\",\"sub\":\"s\",\"nbf\":0,\"exp\":1}",
+		{ "{\"v\":1,\"org\":\"a@b\",\"sub\":\"host:s\",\"nbf\":0,\"exp\":1}",
 		  MRQ_E_FORMAT },
 		{ "{\"v\":1,\"org\":\"o\",\"sub\":\"\",\"nbf\":0,\"exp\":1}", MRQ_E_FORMAT },
-		{ "{\"v\":1,\"org\":\"o\",\"sub\":\"s\",\"nbf\":2,\"exp\":1}",
+		{ "{\"v\":1,\"org\":\"o\",\"sub\":\"host:s\",\"nbf\":2,\"exp\":1}",
 		  MRQ_E_FORMAT },
-		{ "{\"v\":1,\"org\":\"o\",\"sub\":\"s\",\"nbf\":0,\"exp\":1}",
+		{ "{\"v\":1,\"org\":\"o\",\"sub\":\"host:s\",\"nbf\":0,\"exp\":1}",
 		  MRQ_E_FORMAT },
-		{ "{\"v\":1,\"org\":\"o\",\"sub\":\"s\",\"nbf\":0,\"exp\":1,\"jwk\":\"k\"}",
+		{ "{\"v\":1,\"org\":\"o\",\"sub\":\"host:s\",\"nbf\":0,\"exp\":1,\"jwk\":\"k\"}",
 		  MRQ_E_FORMAT },
 		{ "{\"v\":1,\"v\":1}", MRQ_E_FORMAT },
 	};
@@ -385,13 +469,6 @@ test_malformed_certificates(void **state)
 		assert_null(crt);
 		free(jws);
 	}
-}
-
-static enum mrq_status
-self_lookup(void *arg, const char *kid, struct mrq_public_key **ret, struct mrq_error *err)
-{
-	(void)kid;
-	return mrq_private_key_public(arg, ret, err);
 }
 
 static void
@@ -464,11 +541,13 @@ main(void)
 		WITH_WORLD(test_foreign_certificate),
 		WITH_WORLD(test_certificate_of_another_key),
 		WITH_WORLD(test_lifted_key),
+		cmocka_unit_test(test_content_key_of_page),
 		WITH_WORLD(test_subject_user),
 		WITH_WORLD(test_outside_certificate_time),
 		WITH_WORLD(test_unknown_kid),
 		WITH_WORLD(test_types_are_not_confused),
 		WITH_WORLD(test_certify_bounds),
+		WITH_WORLD(test_certificate_with_enc),
 		WITH_WORLD(test_malformed_certificates),
 		WITH_WORLD(test_malformed_revocation_lists),
 		WITH_WORLD(test_many_certificates),
