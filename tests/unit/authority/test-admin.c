@@ -655,6 +655,60 @@ test_import_is_whole_or_nothing(void **state)
 	json_decref(doc);
 }
 
+/* ---- the page ---- */
+
+static char *
+page(void)
+{
+	static char text[65536];
+	FILE *f = fopen(AUTHORITY_MAN, "r");
+
+	if (!f)
+		fail_msg("cannot open '%s'", AUTHORITY_MAN);
+	size_t n = fread(text, 1, sizeof(text) - 1, f);
+	(void)fclose(f);
+	text[n] = '\0';
+	return text;
+}
+
+static void
+test_page_has_each_verb(void **state)
+{
+	const char *const *verbs = mrq_authority_verbs();
+	const char *text = page();
+
+	(void)state;
+	for (size_t i = 0; verbs[i]; i++) {
+		if (!strstr(text, fmt("\n.It Cm %s\n", verbs[i])) &&
+		    !strstr(text, fmt("\n.It Cm %s No", verbs[i])))
+			fail_msg("marque-authority(5) does not have '%s'", verbs[i]);
+	}
+}
+
+static void
+test_examples_of_page(void **state)
+{
+	static const char begin[] = "\n.\\\" begin example: ";
+	static const char end[] = "\n.\\\" end example";
+	struct world *w = *state;
+	char *at = page();
+	int n = 0;
+
+	while ((at = strstr(at, begin))) {
+		char *verb = at + sizeof(begin) - 1;
+		char *args = strchr(verb, '\n');
+		*args++ = '\0';
+		at = strstr(args, end);
+		assert_non_null(at);
+		*at++ = '\0';
+		admin_do(w, verb, args);
+		*--at = '\n';
+		n++;
+	}
+	assert_int_equal(n, 2);
+	(void)label_id(w, "Confidential/Personnel");
+}
+
 /* Feature map L09: five hundred labels with templates and more. */
 static void
 test_many_labels(void **state)
@@ -698,6 +752,8 @@ main(void)
 		WITH_WORLD(test_superuser_status),
 		WITH_WORLD(test_export_import),
 		WITH_WORLD(test_import_is_whole_or_nothing),
+		cmocka_unit_test(test_page_has_each_verb),
+		WITH_WORLD(test_examples_of_page),
 		WITH_WORLD(test_many_labels),
 	};
 
