@@ -17,6 +17,7 @@
 #include <fuse3/fuse_lowlevel.h>
 
 #include "base/cleanup.h"
+#include "base/error.h"
 
 #include <marque/session.h>
 
@@ -50,11 +51,14 @@ struct mrq_fs {
 	struct mrq_table *table;
 	struct mrq_settler *settler;
 	struct mrq_notifier *notifier;
+	pthread_mutex_t run_lock;
+	pthread_cond_t run_end;	 /* with run_lock: the session is to end */
 	struct fuse_session *se; /* set by mrq_fs_run and mrq_fs_start; borrowed */
 	atomic_bool stopping;
 	atomic_bool draining;	/* no new opens */
 	atomic_ulong handles;	/* open files and folders */
 	atomic_ulong requests;	/* served so far */
+	atomic_ulong fenced;	/* inodes whose rights were withdrawn so far */
 	atomic_bool writeback, killpriv_v2; /* as agreed with the kernel */
 };
 

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "attach.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "path.h"
+#include "reply.h"
+#include "settle.h"
+
+struct mrq_retired {
+	struct mrq_file *file;
+	struct mrq_retired *next;
+};
+
+static void
+retired_free(struct mrq_retired *list)
+{
+	while (list) {
+		struct mrq_retired *next = list->next;
+		mrq_file_free(list->file);
+		free(list);
+		list = next;
+	}
+}
+
+enum mrq_status
+mrq_attach_replace(struct mrq_inode *ino, struct mrq_file *file, struct mrq_error *err)
+{
+	struct mrq_retired *old = calloc(1, sizeof(*old));
+	if (!old)
+		return mrq_fail(err, MRQ_E_NOMEM, "no memory to replace a file");
+	(void)pthread_mutex_lock(&ino->lock);
+	old->file = ino->file;
+	old->next = ino->retired;
+	ino->retired = old;
+	ino->file = file;
+	(void)pthread_mutex_unlock(&ino->lock);
+	return MRQ_OK;
+}
+
+/** Open the backing file as the daemon, for writing where that is possible. */
+static int
+open_backing(const struct mrq_fs *fs, const struct mrq_inode *ino)
+{
+	int fd = -1;
+	if (!fs->options.read_only)
+		fd = mrq_path_reopen(ino->fd, O_RDWR | O_NONBLOCK);
+	if (fd < 0 && (fs->options.read_only || errno == EACCES || errno == EROFS ||
+		       errno == EPERM || errno == ETXTBSY))
+		fd = mrq_path_reopen(ino->fd, O_RDONLY | O_NONBLOCK);
+	return fd;
+}
+
+/** Caller holds ino->lock. */
+static enum mrq_status
+attach_locked(struct mrq_fs *fs, struct mrq_inode *ino, const char *path,
+	      struct mrq_error *err)
+{
+	int fd MRQ_CLEANUP(mrq_close) = open_backing(fs, ino);
+	if (fd < 0)
+		return mrq_fail_errno(err, errno);
+	MRQ_TRY(mrq_file_attach(fs->session, fd, path, &ino->file, err));
+	fd = -1;
+	return MRQ_OK;
+}
+
+enum mrq_status
+mrq_attach_get(struct mrq_fs *fs, struct mrq_inode *ino, struct mrq_file **ret,
+	       struct mrq_error *err)
+{
+	char path[MRQ_FS_PATH_MAX];
+	mrq_path_of(fs->table, ino, path); /* table.names comes before inode.lock */
+	(void)pthread_mutex_lock(&ino->lock);
+	pthread_mutex_t *held MRQ_CLEANUP(pthread_mutex_unlock) = &ino->lock;
+	(void)held;
+	if (ino->gone)
+		return mrq_fail_errno(err, ESTALE);
+	if (!ino->file)
+		MRQ_TRY(attach_locked(fs, ino, path, err));
+	ino->users++;
+	*ret = ino->file;
+	return MRQ_OK;
+}
+
+void
+mrq_attach_adopt(struct mrq_inode *ino, struct mrq_file *file)
+{
+	(void)pthread_mutex_lock(&ino->lock);
+	ino->file = file;
+	ino->users++;
+	(void)pthread_mutex_unlock(&ino->lock);
+}
+
+struct mrq_file *
+mrq_attach_peek(struct mrq_inode *ino)
+{
+	(void)pthread_mutex_lock(&ino->lock);
+	struct mrq_file *file = ino->file;
+	ino->users += file != NULL;
+	(void)pthread_mutex_unlock(&ino->lock);
+	return file;
+}
+
+/** Caller holds ino->lock. */
+static bool
+moved(const struct mrq_inode *ino, const struct stat *st)
+{
+	struct mrq_stamp now = mrq_stamp_of(st);
+	return !mrq_stamp_equal(&now, &ino->stamp);
+}
+
+void
+mrq_attach_hold(struct mrq_inode *ino)
+{
+	struct stat st;
+	(void)pthread_mutex_lock(&ino->lock);
+	if (ino->users == 0 && ino->known && fstat(ino->fd, &st) == 0 && moved(ino, &st))
+		ino->stale = true;
+	ino->users++;
+	(void)pthread_mutex_unlock(&ino->lock);
+}
+
+/** By (2).  Caller holds ino->lock. */
+static void
+take_stamp(struct mrq_inode *ino)
+{
+	struct stat st;
+	struct mrq_facts facts;
+	if (!S_ISREG(ino->type))
+		return;
+	if (fstat(ino->fd, &st) < 0) {
+		ino->known = false;
+		return;
+	}
+	ino->stamp = mrq_stamp_of(&st);
+	if (!ino->file || ino->fence != MRQ_FENCE_NONE)
+		return;
+	mrq_file_facts(ino->file, &facts);
+	ino->kind = facts.kind;
+	ino->size = facts.size;
+	ino->known = true;
+}
+
+void
+mrq_attach_put(struct mrq_fs *fs, struct mrq_inode *ino)
+{
+	(void)pthread_mutex_lock(&ino->lock);
+	bool last = --ino->users == 0;
+	if (last)
+		take_stamp(ino);
+	bool attached = last && ino->file != NULL;
+	struct mrq_retired *retired = last ? MRQ_STEAL(ino->retired) : NULL;
+	(void)pthread_mutex_unlock(&ino->lock);
+	retired_free(retired);
+	if (attached)
+		mrq_settle_warm(fs, ino);
+}
+
+bool
+mrq_attach_changed(struct mrq_fs *fs, struct mrq_inode *ino, const struct stat *st)
+{
+	struct stat again;
+	if (!S_ISREG(ino->type))
+		return false;
+	(void)pthread_mutex_lock(&ino->lock);
+	bool changed = false;
+	/* *st may be older than our own last change: look again before believing it */
+	if (ino->users == 0 && ino->known && (ino->stale || moved(ino, st)))
+		changed = ino->stale ||
+			  (fstat(ino->fd, &again) == 0 && moved(ino, &again));
+	struct mrq_file *file = NULL;
+	if (changed) {
+		ino->gone = true;
+		ino->known = false;
+		file = MRQ_STEAL(ino->file);
+	}
+	(void)pthread_mutex_unlock(&ino->lock);
+	if (changed) {
+		mrq_file_free(file);
+		(void)mrq_table_detach(fs->table, ino);
+	}
+	return changed;
+}
+
+/** Read the facts of a file that is not attached.  Caller holds ino->lock. */
+static enum mrq_status
+load_facts(struct mrq_fs *fs, struct mrq_inode *ino, struct stat *st, struct mrq_error *err)
+{
+	struct mrq_facts facts;
+	int fd MRQ_CLEANUP(mrq_close) = mrq_path_reopen(ino->fd, O_RDONLY | O_NONBLOCK);
+	if (fd < 0) {
+		/* Not readable for us: its opens will fail the same way. */
+		ino->kind = MRQ_FILE_PLAIN;
+		ino->size = (uint64_t)st->st_size;
+		return MRQ_OK;
+	}
+	struct stat now;
+	if (fstat(fd, &now) < 0)
+		return mrq_fail_errno(err, errno);
+	MRQ_TRY(mrq_facts_load(fs->session, fd, "", &facts, err));
+	ino->kind = facts.kind;
+	ino->size = facts.size;
+	ino->stamp = mrq_stamp_of(&now);
+	ino->known = true;
+	*st = now;
+	return MRQ_OK;
+}
+
+enum mrq_status
+mrq_attach_facts(struct mrq_fs *fs, struct mrq_inode *ino, struct stat *st,
+		 enum mrq_file_kind *ret, struct mrq_error *err)
+{
+	(void)pthread_mutex_lock(&ino->lock);
+	pthread_mutex_t *held MRQ_CLEANUP(pthread_mutex_unlock) = &ino->lock;
+	(void)held;
+	if (ino->users > 0 && ino->file) {
+		struct mrq_facts facts;
+		mrq_file_facts(ino->file, &facts);
+		st->st_size = (off_t)facts.size;
+		*ret = facts.kind;
+		return MRQ_OK;
+	}
+	if (!ino->known || moved(ino, st))
+		MRQ_TRY(load_facts(fs, ino, st, err));
+	st->st_size = (off_t)ino->size;
+	*ret = ino->kind;
+	return MRQ_OK;
+}
+
+enum mrq_status
+mrq_attach_all_facts(struct mrq_fs *fs, struct mrq_inode *ino, struct mrq_facts *ret,
+		     struct mrq_error *err)
+{
+	struct mrq_file *file = mrq_attach_peek(ino);
+	if (file) {
+		mrq_file_facts(file, ret);
+		mrq_attach_put(fs, ino);
+		return MRQ_OK;
+	}
+	int fd MRQ_CLEANUP(mrq_close) = mrq_path_reopen(ino->fd, O_RDONLY | O_NONBLOCK);
+	if (fd < 0)
+		return mrq_fail_errno(err, errno);
+	return mrq_facts_load(fs->session, fd, "", ret, err);
+}
+
+void
+mrq_attach_drop(struct mrq_inode *ino)
+{
+	mrq_file_free(MRQ_STEAL(ino->file));
+	retired_free(MRQ_STEAL(ino->retired));
+}
+
+void
+mrq_attach_trim(struct mrq_inode *ino)
+{
+	struct mrq_file *file = NULL;
+	(void)pthread_mutex_lock(&ino->lock);
+	if (ino->users == 0 && ino->file && mrq_file_settled(ino->file))
+		file = MRQ_STEAL(ino->file);
+	(void)pthread_mutex_unlock(&ino->lock);
+	mrq_file_free(file);
+}
+
+void
+mrq_attach_kill_priv(struct mrq_inode *ino)
+{
+	struct stat st;
+	char path[MRQ_PROC_FD_TEXT];
+	if (fstat(ino->fd, &st) < 0)
+		return;
+	mode_t mode = st.st_mode & ~(mode_t)S_ISUID;
+	if (mode & S_IXGRP)
+		mode &= ~(mode_t)S_ISGID;
+	if (mode == st.st_mode)
+		return;
+	mrq_path_proc(ino->fd, path);
+	(void)chmod(path, mode & 07777);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef MRQ_FS_ATTACH_H
+#define MRQ_FS_ATTACH_H
+
+/*
+ * The struct mrq_file of an inode, and what is known of its backing file.
+ *
+ * 1. While users > 0 the backing file is ours to change and the mrq_file is the truth.
+ * 2. When users fall to 0 the stamp is taken; a stamp that differs later means that somebody
+ *    changed the file behind the mount, and the inode gets a new node id.
+ * 3. A mrq_file without users stays attached, among the last MRQ_ATTACHED_MAX, so that a warm
+ *    open costs no I/O; one that is not settled stays until it is.
+ */
+#include "inode.h"
+
+#define MRQ_ATTACHED_MAX 1024u
+
+/** Begin to use the file's content or facts: attaches when needed. Regular files only. */
+MRQ_MUST_CHECK enum mrq_status mrq_attach_get(struct mrq_fs *fs, struct mrq_inode *ino,
+					      struct mrq_file **ret, struct mrq_error *err);
+/** As mrq_attach_get for a file just made by mrq_file_create, which becomes the inode's. */
+void mrq_attach_adopt(struct mrq_inode *ino, struct mrq_file *file);
+/** As mrq_attach_get when it is attached already, else NULL. */
+struct mrq_file *mrq_attach_peek(struct mrq_inode *ino);
+/** Begin to change something of the backing inode without attaching (mode, names, ...). */
+void mrq_attach_hold(struct mrq_inode *ino);
+/** End of get, adopt or hold. */
+void mrq_attach_put(struct mrq_fs *fs, struct mrq_inode *ino);
+
+/**
+ * True when the backing file (its present stat in *st) was changed behind the mount while nobody used it;
+ * then the inode is detached, and what is asked of it later is answered ESTALE.
+ */
+bool mrq_attach_changed(struct mrq_fs *fs, struct mrq_inode *ino, const struct stat *st);
+
+/** Kind and plaintext size of a regular file whose stat is *st; st->st_size becomes the latter. */
+MRQ_MUST_CHECK enum mrq_status mrq_attach_facts(struct mrq_fs *fs, struct mrq_inode *ino,
+						struct stat *st, enum mrq_file_kind *ret,
+						struct mrq_error *err);
+/** All facts of a regular file, for audit records. */
+MRQ_MUST_CHECK enum mrq_status mrq_attach_all_facts(struct mrq_fs *fs,
+						    struct mrq_inode *ino,
+						    struct mrq_facts *ret,
+						    struct mrq_error *err);
+/** Free the file of an inode that nobody uses any more (no lock held by anybody). */
+void mrq_attach_drop(struct mrq_inode *ino);
+/** Free it if nobody uses it and it is settled. */
+void mrq_attach_trim(struct mrq_inode *ino);
+
+/**
+ * Put another file in the place of the attached one, which goes when nobody uses it any more.  Caller
+ * is a user and holds ino->io exclusively.
+ */
+MRQ_MUST_CHECK enum mrq_status mrq_attach_replace(struct mrq_inode *ino,
+						  struct mrq_file *file,
+						  struct mrq_error *err);
+
+/** Clear set-user-ID and, when executable by the group, set-group-ID. */
+void mrq_attach_kill_priv(struct mrq_inode *ino);
+
+#endif

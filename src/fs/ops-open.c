@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "attach.h"
+#include "fence.h"
+#include "loop.h"
+#include "ops.h"
+#include "path.h"
+#include "reply.h"
+#include "settle.h"
+
+/** POSIX permission that flags ask for. */
+static int
+access_of(int flags)
+{
+	int mode = (flags & O_ACCMODE) == O_WRONLY ? W_OK :
+		   (flags & O_ACCMODE) == O_RDWR   ? R_OK | W_OK :
+						     R_OK;
+	return flags & O_TRUNC ? mode | W_OK : mode;
+}
+
+static enum mrq_status
+truncate_open(const struct mrq_call *call, struct mrq_inode *ino, struct mrq_error *err)
+{
+	(void)pthread_rwlock_rdlock(&ino->io);
+	enum mrq_status st = mrq_fence_pass(ino, false, err);
+	if (st == MRQ_OK) {
+		(void)atomic_fetch_add(&ino->writes, 1);
+		st = mrq_file_resize(ino->file, 0, err);
+	}
+	(void)pthread_rwlock_unlock(&ino->io);
+	if (st == MRQ_OK && call->who.uid != 0)
+		mrq_attach_kill_priv(ino);
+	return st;
+}
+
+/** Decide, truncate and list; the file is in use, and stays so in *ret. */
+static enum mrq_status
+open_attached(const struct mrq_call *call, struct mrq_inode *ino, struct mrq_file *file,
+	      int flags, struct mrq_fh **ret, struct mrq_error *err)
+{
+	struct mrq_handle *right;
+	char path[MRQ_FS_PATH_MAX];
+	mrq_path_of(call->fs->table, ino, path);
+	MRQ_TRY(mrq_file_open(file, &call->who, mrq_handle_request(flags), path, &right,
+			      err));
+	enum mrq_status st = flags & O_TRUNC ? truncate_open(call, ino, err) : MRQ_OK;
+	if (st == MRQ_OK)
+		st = mrq_fh_new(call, ino, right, flags, ret, err);
+	if (st != MRQ_OK)
+		mrq_handle_free(right);
+	return st;
+}
+
+enum mrq_status
+mrq_do_open(const struct mrq_call *call, struct mrq_inode *ino, int flags,
+	    struct mrq_fh **ret, struct mrq_error *err)
+{
+	struct mrq_fs *fs = call->fs;
+	struct mrq_file *file;
+	struct stat st;
+	if (atomic_load(&fs->draining))
+		return mrq_fail_errno(err, EBUSY);
+	if (fstat(ino->fd, &st) < 0)
+		return mrq_fail_errno(err, errno);
+	if (mrq_attach_changed(fs, ino, &st))
+		return mrq_fail_errno(err, ESTALE); /* the kernel looks it up again */
+	MRQ_TRY(mrq_creds_access(call, ino->fd, access_of(flags), err));
+	MRQ_TRY(mrq_attach_get(fs, ino, &file, err));
+	enum mrq_status s = open_attached(call, ino, file, flags, ret, err);
+	if (s != MRQ_OK)
+		mrq_attach_put(fs, ino);
+	return s;
+}
+
+/** Create the backing file as the caller; -1 and errno. */
+static int
+make_backing(const struct mrq_call *call, const struct mrq_inode *parent, const char *name,
+	     mode_t mode)
+{
+	enum mrq_creds_groups groups = mode & S_ISGID ? MRQ_CREDS_GROUPS :
+							MRQ_CREDS_NO_GROUPS;
+	if (strcmp(name, "/") == 0)
+		return MRQ_AS_CALLER(call, groups,
+				     openat(parent->fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC,
+					    mode & 07777));
+	return MRQ_AS_CALLER(call, groups,
+			     openat(parent->fd, name,
+				    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+				    mode & 07777));
+}
+
+/** From a backing file just made (fd, taken over on success) to an inode with its file. */
+static enum mrq_status
+adopt(const struct mrq_call *call, struct mrq_inode *parent, const char *name, int fd,
+      const char *path, struct mrq_inode **ret, struct mrq_error *err)
+{
+	struct mrq_fs *fs = call->fs;
+	struct stat st;
+	struct mrq_file *file;
+	int handle MRQ_CLEANUP(mrq_close) = mrq_path_reopen(fd, O_PATH);
+	if (handle < 0 || fstat(handle, &st) < 0)
+		return mrq_fail_errno(err, errno);
+	MRQ_TRY(mrq_file_create(fs->session, fd, &call->who, path, &file, err));
+	bool unnamed = strcmp(name, "/") == 0;
+	enum mrq_status s = mrq_table_intern(fs->table, MRQ_STEAL_FD(handle), &st,
+					     unnamed ? NULL : parent, name, ret, err);
+	if (s == MRQ_OK)
+		mrq_attach_adopt(*ret, file);
+	else
+		mrq_file_free(file); /* with fd */
+	return s;
+}
+
+enum mrq_status
+mrq_do_make(const struct mrq_call *call, struct mrq_inode *parent, const char *name,
+	    mode_t mode, struct mrq_inode **ret, struct mrq_error *err)
+{
+	struct mrq_fs *fs = call->fs;
+	char path[MRQ_FS_PATH_MAX];
+	mrq_path_child(fs->table, parent, strcmp(name, "/") == 0 ? "#unnamed" : name, path);
+	MRQ_TRY(mrq_file_create_allowed(fs->session, &call->who, path, err));
+	int fd = make_backing(call, parent, name, mode);
+	if (fd < 0)
+		return mrq_fail_errno(err, errno);
+	enum mrq_status st = adopt(call, parent, name, fd, path, ret, err);
+	if (st == MRQ_OK)
+		return MRQ_OK;
+	(void)close(fd);
+	if (strcmp(name, "/") != 0)
+		(void)unlinkat(parent->fd, name, 0);
+	return st;
+}
+
+static enum mrq_status
+open_made(const struct mrq_call *call, struct mrq_inode *ino, int flags,
+	  struct fuse_entry_param *ret, struct mrq_fh **ret_fh, struct mrq_error *err)
+{
+	MRQ_TRY(mrq_entry_fill(call->fs, ino, ret, err));
+	return open_attached(call, ino, ino->file, flags & ~O_TRUNC, ret_fh, err);
+}
+
+/** The name exists: somebody was faster, or made it behind the mount. */
+static enum mrq_status
+open_existing(const struct mrq_call *call, struct mrq_inode *parent, const char *name,
+	      int flags, struct fuse_entry_param *ret, struct mrq_fh **ret_fh,
+	      struct mrq_error *err)
+{
+	struct mrq_inode *ino;
+	MRQ_TRY(mrq_do_lookup(call->fs, parent, name, ret, &ino, err));
+	enum mrq_status st = S_ISREG(ino->type) ?
+				     mrq_do_open(call, ino, flags, ret_fh, err) :
+				     mrq_fail_errno(err, ESTALE);
+	if (st != MRQ_OK)
+		mrq_inode_unref(call->fs, ino, 1);
+	return st;
+}
+
+enum mrq_status
+mrq_do_create(const struct mrq_call *call, struct mrq_inode *parent, const char *name,
+	      mode_t mode, int flags, struct fuse_entry_param *ret, struct mrq_fh **ret_fh,
+	      struct mrq_error *err)
+{
+	struct mrq_inode *ino;
+	struct mrq_error why;
+	if (atomic_load(&call->fs->draining))
+		return mrq_fail_errno(err, EBUSY);
+	enum mrq_status st = mrq_do_make(call, parent, name, mode, &ino, &why);
+	if (st == MRQ_E_SYS && why.sys_errno == EEXIST && !(flags & O_EXCL))
+		return open_existing(call, parent, name, flags, ret, ret_fh, err);
+	if (st != MRQ_OK) {
+		if (err)
+			*err = why;
+		return st;
+	}
+	st = open_made(call, ino, flags, ret, ret_fh, err);
+	if (st != MRQ_OK) {
+		mrq_attach_put(call->fs, ino);
+		mrq_inode_unref(call->fs, ino, 1);
+		if (strcmp(name, "/") != 0)
+			(void)unlinkat(parent->fd, name, 0);
+	}
+	return st;
+}
+
+/** Answer of an OPEN that waited for a fence: fence.h (4). */
+static void
+answer_stale(struct mrq_parked *p, struct mrq_inode *ino)
+{
+	(void)ino;
+	(void)fuse_reply_err(p->req, ESTALE);
+	free(p);
+}
+
+/** Park an OPEN while its inode is fenced; false when it is not. */
+static bool
+park(fuse_req_t req, struct mrq_inode *ino)
+{
+	struct mrq_parked *p = calloc(1, sizeof(*p));
+	if (!p)
+		return false;
+	p->req = req;
+	p->channel = mrq_loop_channel();
+	p->answer = answer_stale;
+	if (mrq_fence_park(ino, p))
+		return true;
+	free(p);
+	return false;
+}
+
+/** Content changes only through the kernel that caches it, unless other hosts write too. */
+static void
+cache_flags(const struct mrq_fs *fs, struct fuse_file_info *fi)
+{
+	fi->keep_cache = !fs->options.shared;
+	fi->noflush = !mrq_handle_writes(fi->flags);
+}
+
+void
+mrq_op_open(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
+{
+	struct mrq_call call = mrq_call_of(req);
+	struct mrq_inode *ino = mrq_inode_of(call.fs, id);
+	struct mrq_fh *fh;
+	struct mrq_error err;
+	enum mrq_status st = mrq_do_open(&call, ino, fi->flags, &fh, &err);
+	if (st == MRQ_E_SYS && err.sys_errno == ESTALE && park(req, ino))
+		return;
+	if (st != MRQ_OK) {
+		mrq_reply_status(req, st, &err);
+		return;
+	}
+	fi->fh = (uintptr_t)fh;
+	cache_flags(call.fs, fi);
+	if (fuse_reply_open(req, fi) != 0)
+		mrq_fh_close(call.fs, fh);
+}
+
+void
+mrq_op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	      struct fuse_file_info *fi)
+{
+	struct mrq_call call = mrq_call_of(req);
+	struct fuse_entry_param e;
+	struct mrq_fh *fh;
+	struct mrq_error err;
+	enum mrq_status st = mrq_do_create(&call, mrq_inode_of(call.fs, parent), name,
+					   mode, fi->flags, &e, &fh, &err);
+	if (st != MRQ_OK) {
+		mrq_reply_status(req, st, &err);
+		return;
+	}
+	fi->fh = (uintptr_t)fh;
+	cache_flags(call.fs, fi);
+	if (fuse_reply_create(req, &e, fi) != 0) {
+		struct mrq_inode *ino = fh->ino;
+		mrq_fh_close(call.fs, fh);
+		mrq_inode_unref(call.fs, ino, 1);
+	}
+}
+
+void
+mrq_op_release(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi)
+{
+	struct mrq_fs *fs = fuse_req_userdata(req);
+	struct mrq_fh *fh = mrq_fh_of(fi);
+	(void)id;
+	if (fh->writes)
+		mrq_flush_late(fh);
+	mrq_fh_close(fs, fh);
+	(void)fuse_reply_err(req, 0);
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Renaming.  A name that moves onto a protected file takes over that file's label, owner and
+ * content id (an editor's save), which needs EDIT there; so before the names change, the contents
+ * are brought under the right protection.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "attach.h"
+#include "audit.h"
+#include "base/guid.h"
+#include "convert.h"
+#include "ops.h"
+#include "path.h"
+#include "reply.h"
+#include "settle.h"
+
+/** One name of a rename and what it leads to. */
+struct side {
+	struct mrq_inode *parent;
+	const char *name;
+	struct mrq_inode *ino; /* referred to; NULL: nothing there */
+};
+
+static enum mrq_status
+side_find(struct mrq_fs *fs, struct side *side, bool must_exist, struct mrq_error *err)
+{
+	struct mrq_error why = { 0 };
+	enum mrq_status st = mrq_do_find(fs, side->parent, side->name, &side->ino, &why);
+	if (st == MRQ_E_SYS && why.sys_errno == ENOENT && !must_exist)
+		return MRQ_OK;
+	if (st != MRQ_OK && err)
+		*err = why;
+	return st;
+}
+
+static bool
+regular(const struct side *side)
+{
+	return side->ino && S_ISREG(side->ino->type);
+}
+
+/** The label of a file, as text that mrq_file_convert takes. */
+static enum mrq_status
+label_of(struct mrq_fs *fs, struct mrq_inode *ino, char ret[static MRQ_GUID_TEXT],
+	 struct mrq_error *err)
+{
+	struct mrq_facts facts;
+	MRQ_TRY(mrq_attach_all_facts(fs, ino, &facts, err));
+	mrq_guid_format(&facts.label_id, ret);
+	return MRQ_OK;
+}
+
+/** `moved` comes under the protection of `target`, whose name it is about to take. */
+static enum mrq_status
+succeed_once(const struct mrq_call *call, struct mrq_inode *moved, struct mrq_inode *target,
+	     const char *path, struct mrq_error *err)
+{
+	struct mrq_file *from, *onto;
+	MRQ_TRY(mrq_attach_get(call->fs, moved, &from, err));
+	enum mrq_status st = mrq_attach_get(call->fs, target, &onto, err);
+	if (st == MRQ_OK) {
+		st = mrq_file_succeed(from, onto, &call->who, path, err);
+		mrq_attach_put(call->fs, target);
+	}
+	mrq_attach_put(call->fs, moved);
+	if (st == MRQ_OK)
+		mrq_settle_later(call->fs, moved);
+	return st;
+}
+
+static enum mrq_status
+succeed(const struct mrq_call *call, const struct side *moved, const struct side *target,
+	struct mrq_error *err)
+{
+	static const struct mrq_change_options plainly = { .justification = NULL };
+	char path[MRQ_FS_PATH_MAX], label[MRQ_GUID_TEXT];
+	if (!regular(moved) || !regular(target) || moved->ino == target->ino)
+		return MRQ_OK;
+	mrq_path_child(call->fs->table, target->parent, target->name, path);
+	enum mrq_status st = succeed_once(call, moved->ino, target->ino, path, err);
+	if (st != MRQ_E_UNSUPPORTED)
+		return st;
+	/* a plain file onto a protected one: it gets that one's label, then its licence */
+	MRQ_TRY(label_of(call->fs, target->ino, label, err));
+	MRQ_TRY(mrq_convert(call, moved->ino, MRQ_CONVERT_PROTECT, label, NULL, &plainly, err));
+	return succeed_once(call, moved->ino, target->ino, path, err);
+}
+
+static int
+rename_names(const struct mrq_call *call, const struct side *from, const struct side *to,
+	     unsigned flags)
+{
+	return MRQ_AS_CALLER(call, MRQ_CREDS_GROUPS,
+			     (int)syscall(SYS_renameat2, from->parent->fd, from->name,
+					  to->parent->fd, to->name, flags));
+}
+
+static enum mrq_status
+rename_found(const struct mrq_call *call, const struct side *from, const struct side *to,
+	     unsigned flags, struct mrq_error *err)
+{
+	struct mrq_fs *fs = call->fs;
+	struct mrq_facts facts;
+	if (!(flags & RENAME_NOREPLACE))
+		MRQ_TRY(succeed(call, from, to, err));
+	if (flags & RENAME_EXCHANGE)
+		MRQ_TRY(succeed(call, to, from, err));
+	bool told = regular(from) && mrq_audit_facts(fs, from->ino, &facts);
+	mrq_attach_hold(from->ino);
+	if (to->ino && to->ino != from->ino)
+		mrq_attach_hold(to->ino);
+	enum mrq_status st = MRQ_OK;
+	if (rename_names(call, from, to, flags) < 0)
+		st = mrq_fail_errno(err, errno);
+	if (to->ino && to->ino != from->ino)
+		mrq_attach_put(fs, to->ino);
+	mrq_attach_put(fs, from->ino);
+	if (st != MRQ_OK)
+		return st;
+	mrq_path_renamed(fs->table, from->ino, to->parent, to->name);
+	if (flags & RENAME_EXCHANGE)
+		mrq_path_renamed(fs->table, to->ino, from->parent, from->name);
+	if (told)
+		mrq_audit_name(call, MRQ_AUDIT_RENAME, &facts, from->parent, from->name,
+			       to->parent, to->name);
+	return MRQ_OK;
+}
+
+enum mrq_status
+mrq_do_rename(const struct mrq_call *call, struct mrq_inode *parent, const char *name,
+	      struct mrq_inode *new_parent, const char *new_name, unsigned flags,
+	      struct mrq_error *err)
+{
+	struct mrq_fs *fs = call->fs;
+	struct side from = { .parent = parent, .name = name };
+	struct side to = { .parent = new_parent, .name = new_name };
+	if (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE))
+		return mrq_fail_errno(err, EINVAL);
+	if (fs->options.read_only)
+		return mrq_fail_errno(err, EROFS);
+	MRQ_TRY(side_find(fs, &from, true, err));
+	enum mrq_status st = side_find(fs, &to, (flags & RENAME_EXCHANGE) != 0, err);
+	if (st == MRQ_OK)
+		st = rename_found(call, &from, &to, flags, err);
+	if (to.ino)
+		mrq_inode_unref(fs, to.ino, 1);
+	mrq_inode_unref(fs, from.ino, 1);
+	return st;
+}

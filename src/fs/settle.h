@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef MRQ_FS_SETTLE_H
+#define MRQ_FS_SETTLE_H
+
+/*
+ * Bringing closed files to rest, and forgetting those not used of late.  One thread: every few
+ * seconds it makes the source durable once (syncfs) and then settles all files that wait.
+ */
+#include "inode.h"
+
+struct mrq_settler;
+
+MRQ_MUST_CHECK enum mrq_status mrq_settler_new(struct mrq_fs *fs, struct mrq_settler **ret,
+					       struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status mrq_settler_start(struct mrq_settler *s,
+						 struct mrq_error *err);
+/** Stops the thread; settles nothing.  Accepts NULL. */
+void mrq_settler_free(struct mrq_settler *s);
+
+/** A file that was written waits to be settled. */
+void mrq_settle_later(struct mrq_fs *fs, struct mrq_inode *ino);
+/** A file without users stays attached for a while. */
+void mrq_settle_warm(struct mrq_fs *fs, struct mrq_inode *ino);
+/** The inode goes away. */
+void mrq_settle_forget(struct mrq_fs *fs, struct mrq_inode *ino);
+size_t mrq_settle_waiting(struct mrq_fs *fs);
+
+/**
+ * Commit what was written and settle, durable on return, keeping the times of the backing file.
+ * Nobody writes meanwhile.
+ */
+MRQ_MUST_CHECK enum mrq_status mrq_settle_now(struct mrq_fs *fs, struct mrq_inode *ino,
+					      struct mrq_error *err);
+/** All files that are attached; one syncfs.  The first failure. */
+MRQ_MUST_CHECK enum mrq_status mrq_settle_all(struct mrq_fs *fs, struct mrq_error *err);
+
+#endif
