@@ -131,6 +131,11 @@ enum mrq_status
 mrq_file_commit(struct mrq_file *file, bool durable, struct mrq_error *err)
 {
 	if (is_container(file)) {
+		struct mrq_container_facts facts;
+		mrq_container_facts_get(file->container, &facts);
+		/* A new file that is still empty waits, so that header and data go in one write. */
+		if (!durable && facts.size == 0 && facts.sequence == 0)
+			return MRQ_OK;
 		MRQ_TRY(mrq_container_commit(
 			file->container, durable ? MRQ_COMMIT_DURABLE : MRQ_COMMIT_KERNEL,
 			err));
