@@ -65,6 +65,10 @@ cli_put_audit_line(FILE *out, const char *json, size_t len)
 	put_who(out, line);
 	put_member(out, line, "path", " '", "'");
 	put_member(out, line, "new_path", " to '", "'");
+	if (!mrq_json_node_text(line, "path")) {
+		put_member(out, line, "file_id", " file ", "");
+		put_member(out, line, "content_id", " content ", "");
+	}
 	put_member(out, line, "label_name", " [", "]");
 	put_member(out, line, "program", " by ", "");
 	put_member(out, line, "reason", ": ", "");

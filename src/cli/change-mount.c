@@ -136,17 +136,26 @@ cli_why_request(const char *real, char **ret, struct mrq_error *err)
 	return mrq_json_out_finish(&out, ret, err);
 }
 
+/* The caller's last refusal: of this path, else of any, as the one just met is the latest. */
+static bool
+ask(const char *real, const char *request, struct mrq_json_doc **ret)
+{
+	char *answer MRQ_CLEANUP(free) = NULL;
+
+	return mrq_control_call(real, request, &answer, NULL) == MRQ_OK &&
+	       mrq_json_doc_parse(answer, strlen(answer), ret, NULL) == MRQ_OK;
+}
+
 enum mrq_status
 cli_ask_why(const char *path, const char *real, int sys_errno, struct mrq_error *err)
 {
 	struct mrq_json_doc *doc MRQ_CLEANUP(mrq_json_doc_free) = NULL;
-	char *request MRQ_CLEANUP(free) = NULL, *answer MRQ_CLEANUP(free) = NULL;
+	char *request MRQ_CLEANUP(free) = NULL;
 	const char *sentence = NULL;
 
 	if (has_sentence(sys_errno) &&
 	    cli_why_request(real, &request, NULL) == MRQ_OK &&
-	    mrq_control_call(real, request, &answer, NULL) == MRQ_OK &&
-	    mrq_json_doc_parse(answer, strlen(answer), &doc, NULL) == MRQ_OK)
+	    (ask(real, request, &doc) || ask(real, CLI_WHY_ANY, &doc)))
 		sentence = mrq_json_node_text(mrq_json_doc_root(doc), "why");
 	if (sentence)
 		return mrq_fail(err, cli_status_of_errno(sys_errno), "%s", sentence);
@@ -165,6 +174,14 @@ restore_times(const struct cli_target *target)
 		return; /* not ours to set: the change itself is done */
 }
 
+/* Only what is protected can lose its protection or be wrapped anew. */
+static bool
+needs_protection(enum cli_change_kind kind)
+{
+	return kind == CLI_CHANGE_UNLABEL || kind == CLI_CHANGE_UNPROTECT ||
+	       kind == CLI_CHANGE_REWRAP;
+}
+
 enum mrq_status
 cli_change_in_mount(const struct cli_target *target, const struct cli_change *change,
 		    struct mrq_error *err)
@@ -178,6 +195,12 @@ cli_change_in_mount(const struct cli_target *target, const struct cli_change *ch
 		return mrq_fail_sys(err, "cannot find '%s'", target->path);
 	MRQ_TRY(cli_change_encode(change, &value, err));
 	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	if (needs_protection(change->kind) && getxattr(link, CONTENT, NULL, 0) < 0 &&
+	    errno == ENODATA)
+		return mrq_fail(err, MRQ_E_PLAIN, "'%s' is not protected",
+				target->path);
+	if (change->kind == CLI_CHANGE_REWRAP && change->options.what_if)
+		return MRQ_OK;
 	const char *name = attribute_of(change->kind);
 	bool plain_removal = change->kind == CLI_CHANGE_UNLABEL && value[0] == '\0';
 	int failed = plain_removal ? removexattr(link, name)

@@ -40,6 +40,8 @@ MRQ_MUST_CHECK enum mrq_status cli_change_encode(const struct cli_change *change
 MRQ_MUST_CHECK enum mrq_status cli_change_in_mount(const struct cli_target *target,
 						   const struct cli_change *change,
 						   struct mrq_error *err);
+/** Request for the last refusal of the caller. */
+#define CLI_WHY_ANY "{\"verb\":\"why\"}"
 /** Request for the last refusal of a path; without the path when it is no UTF-8. */
 MRQ_MUST_CHECK enum mrq_status cli_why_request(const char *real, char **ret,
 					       struct mrq_error *err);

@@ -22,8 +22,11 @@ visit(struct cli *cli, const struct cli_target *target, void *arg,
 			err, MRQ_E_NOT_FOUND,
 			"'%s' is in no mount of marque: nothing was refused there",
 			target->path);
+	/* Nothing is refused at a folder: there the last refusal anywhere is meant. */
+	bool any = S_ISDIR(target->st.st_mode);
 	MRQ_TRY(cli_why_request(target->real, &request, err));
-	MRQ_TRY(mrq_control_call(target->real, request, &answer, err));
+	MRQ_TRY(mrq_control_call(target->real, any ? CLI_WHY_ANY : request, &answer,
+				 err));
 	MRQ_TRY(mrq_json_doc_parse(answer, strlen(answer), &doc, err));
 	const char *why = mrq_json_node_text(mrq_json_doc_root(doc), "why");
 	if (!why)
