@@ -16,6 +16,7 @@
 #define LABEL   "user.marque.label"
 #define PROTECT "user.marque.protect"
 #define REWRAP  "user.marque.rewrap"
+#define CONTENT "user.marque.content-id"
 
 /* "NAME;what-if;new-key;justification=TEXT": the text comes last, as it may hold anything. */
 static enum mrq_status
