@@ -42,9 +42,11 @@ mrq_refusals_free(struct mrq_refusals *r)
 	free(r);
 }
 
+/** What is compared of a path: below the mount, with or without its first slash. */
 static const char *
 tail(const char *path)
 {
+	path += strspn(path, "/");
 	size_t len = strlen(path);
 	return len < PATH_KEPT ? path : path + len - (PATH_KEPT - 1);
 }
