@@ -135,7 +135,8 @@ mrq_checkpoint_payload(const struct mrq_checkpoint *cp, char *ret, size_t len)
 	char hex[MRQ_CHAIN_HEX];
 
 	mrq_hex_encode(cp->before.head, sizeof(cp->before.head), hex);
-	int n = snprintf(ret, len, "{\"seq\":%" PRIu64 ",\"head\":\"%s\",\"time\":\"%s\"}",
+	int n = snprintf(ret, len,
+			 "{\"seq\":%" PRIu64 ",\"head\":\"%s\",\"time\":\"%s\"}",
 			 cp->before.seq, hex, cp->time);
 	return n > 0 && (size_t)n < len ? (size_t)n : 0;
 }
@@ -147,7 +148,8 @@ mrq_checkpoint_line(const struct mrq_checkpoint *cp, char *ret, size_t len)
 	const char *mark = mrq_mark_name(cp->mark);
 
 	(void)mrq_chain_begin(&cp->before, begin);
-	int n = snprintf(ret, len, "%s\"time\":\"%s\",\"event\":\"checkpoint\"%s%s%s%s%s%s}\n",
+	int n = snprintf(ret, len,
+			 "%s\"time\":\"%s\",\"event\":\"checkpoint\"%s%s%s%s%s%s}\n",
 			 begin, cp->time, mark ? ",\"mark\":\"" : "", mark ? mark : "",
 			 mark ? "\"" : "", cp->jws ? ",\"jws\":\"" : "",
 			 cp->jws ? cp->jws : "", cp->jws ? "\"" : "");
@@ -162,7 +164,7 @@ mrq_checkpoint_has_mark(const char *line, size_t len, enum mrq_mark mark)
 
 	if (!name)
 		return false;
-	int n = snprintf(text, sizeof(text), ",\"event\":\"checkpoint\",\"mark\":\"%s\"",
-			 name);
+	int n = snprintf(text, sizeof(text),
+			 ",\"event\":\"checkpoint\",\"mark\":\"%s\"", name);
 	return memmem(line, len, text, (size_t)n) != NULL;
 }

@@ -14,12 +14,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MRQ_CHAIN_HEX		(2 * MRQ_BLAKE2B_BYTES + 1)
-#define MRQ_CHAIN_ROOM		112u  /* bytes, at most, of {"seq":N,"prev":"HEX", */
-#define MRQ_CHECKPOINT_EVERY	1024u /* a line of such a sequence number is a checkpoint */
+#define MRQ_CHAIN_HEX  (2 * MRQ_BLAKE2B_BYTES + 1)
+#define MRQ_CHAIN_ROOM 112u /* bytes, at most, of {"seq":N,"prev":"HEX", */
+#define MRQ_CHECKPOINT_EVERY                                                           \
+	1024u /* a line of such a sequence number is a checkpoint */
 #define MRQ_CHECKPOINT_LINE_MAX 4096u
-#define MRQ_CHECKPOINT_TYP	"marque-audit-checkpoint+jws"
-#define MRQ_AUDIT_TIME_TEXT	40
+#define MRQ_CHECKPOINT_TYP      "marque-audit-checkpoint+jws"
+#define MRQ_AUDIT_TIME_TEXT     40
 
 /** Where a log ends: sequence number and digest of its last line; zeros before the first. */
 struct mrq_chain {
@@ -28,7 +29,8 @@ struct mrq_chain {
 };
 
 /** Digest of a whole line with its newline. */
-void mrq_chain_digest(const char *line, size_t len, uint8_t ret[static MRQ_BLAKE2B_BYTES]);
+void mrq_chain_digest(const char *line, size_t len,
+		      uint8_t ret[static MRQ_BLAKE2B_BYTES]);
 /** Write what a line that follows `chain` begins with; returns its bytes, no NUL counted. */
 size_t mrq_chain_begin(const struct mrq_chain *chain, char ret[static MRQ_CHAIN_ROOM]);
 /** Read it back: the sequence number, and the digest of the line before; false when not so. */

@@ -53,7 +53,8 @@ csv_value(FILE *out, const json_t *value)
 }
 
 /* Names of the members that say how a text is encoded. */
-static const char *const csv_extra[] = { "path_enc", "new_path_enc", "cut", "mark", NULL };
+static const char *const csv_extra[] = { "path_enc", "new_path_enc", "cut", "mark",
+					 NULL };
 
 static void
 csv_head(FILE *out)

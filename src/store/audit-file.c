@@ -11,7 +11,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#define CHUNK		 4096
+#define CHUNK            4096
 #define UNREADABLE_LINES 64u /* looked at from the end before giving up */
 
 /* A thread that serves a user may carry that user's file-system identity: names of the log are
@@ -43,9 +43,9 @@ static enum mrq_status
 check_kind(const char *path, const struct stat *st, struct mrq_error *err)
 {
 	if (!S_ISREG(st->st_mode) && !S_ISCHR(st->st_mode))
-		return mrq_fail(err, MRQ_E_CONFIG,
-				"audit log '%s' is not a regular file; set another path",
-				path);
+		return mrq_fail(
+			err, MRQ_E_CONFIG,
+			"audit log '%s' is not a regular file; set another path", path);
 	if (S_ISREG(st->st_mode) && (st->st_mode & (S_IWGRP | S_IWOTH)))
 		return mrq_fail(err, MRQ_E_CONFIG,
 				"audit log '%s' may be written by others; run 'chmod "
@@ -80,10 +80,11 @@ fail_open(const char *path, int flags, struct mrq_error *err)
 	int error = errno;
 
 	if (error == ELOOP)
-		return mrq_fail(err, MRQ_E_CONFIG,
-				"audit log '%s' is a symbolic link; set the path that it "
-				"leads to",
-				path);
+		return mrq_fail(
+			err, MRQ_E_CONFIG,
+			"audit log '%s' is a symbolic link; set the path that it "
+			"leads to",
+			path);
 	(void)mrq_fail_sys(err, "cannot open audit log '%s'", path);
 	if (error != ENOENT || (flags & O_CREAT))
 		return MRQ_E_SYS;
@@ -102,7 +103,8 @@ sync_folder(const char *path, struct mrq_error *err)
 
 	if (!folder)
 		return mrq_fail(err, MRQ_E_NOMEM, "no memory for the path '%s'", path);
-	int fd MRQ_CLEANUP(mrq_close) = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd MRQ_CLEANUP(mrq_close) =
+		open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || fsync(fd) < 0)
 		return mrq_fail_sys(err, "cannot sync folder '%s'", folder);
 	return MRQ_OK;
@@ -169,7 +171,8 @@ mrq_audit_file_is_at(const struct mrq_audit_file *file, const char *path)
 	struct stat st;
 
 	(void)before;
-	return lstat(path, &st) == 0 && st.st_dev == file->dev && st.st_ino == file->ino;
+	return lstat(path, &st) == 0 && st.st_dev == file->dev &&
+	       st.st_ino == file->ino;
 }
 
 enum mrq_status
@@ -223,12 +226,13 @@ examine_line(const struct mrq_audit_file *file, off_t end, const char *path, cha
 	off_t start;
 
 	MRQ_TRY(line_end_before(file->fd, end - 1, path, &start, err));
-	size_t len = end - start > MRQ_AUDIT_LINE_MAX ? MRQ_AUDIT_LINE_MAX :
-							(size_t)(end - start);
+	size_t len = end - start > MRQ_AUDIT_LINE_MAX ? MRQ_AUDIT_LINE_MAX
+						      : (size_t)(end - start);
 	MRQ_TRY(mrq_pread_full(file->fd, line, len, start, path, err));
 	*ret_start = start;
 	*ret_len = len;
-	*ret_ok = (off_t)len == end - start && mrq_chain_parse(line, len, ret_seq, prev);
+	*ret_ok =
+		(off_t)len == end - start && mrq_chain_parse(line, len, ret_seq, prev);
 	return MRQ_OK;
 }
 
@@ -251,8 +255,8 @@ mrq_audit_file_tail(const struct mrq_audit_file *file, off_t size, const char *p
 		MRQ_TRY(examine_line(file, at, path, line, &at, &len, &ok, &seq, err));
 		if (tail.unreadable == 0) {
 			mrq_chain_digest(line, len, tail.chain.head);
-			tail.rotated = mrq_checkpoint_has_mark(line, len,
-							       MRQ_MARK_ROTATED);
+			tail.rotated =
+				mrq_checkpoint_has_mark(line, len, MRQ_MARK_ROTATED);
 		}
 		if (ok) {
 			tail.chain.seq = seq + tail.unreadable;
@@ -262,10 +266,11 @@ mrq_audit_file_tail(const struct mrq_audit_file *file, off_t size, const char *p
 		tail.unreadable++;
 	}
 	if (tail.end > 0)
-		return mrq_fail(err, MRQ_E_AUDIT,
-				"audit log '%s' ends in lines that are no records; move "
-				"it away and keep it as evidence",
-				path);
+		return mrq_fail(
+			err, MRQ_E_AUDIT,
+			"audit log '%s' ends in lines that are no records; move "
+			"it away and keep it as evidence",
+			path);
 	*ret = tail;
 	return MRQ_OK;
 }
@@ -293,7 +298,8 @@ advice(int error)
 }
 
 enum mrq_status
-mrq_audit_file_fail(const char *verb, const char *path, int error, struct mrq_error *err)
+mrq_audit_file_fail(const char *verb, const char *path, int error,
+		    struct mrq_error *err)
 {
 	const char *why = strerrordesc_np(error);
 

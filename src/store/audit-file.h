@@ -15,7 +15,7 @@
 #define MRQ_AUDIT_SIZE_UNKNOWN ((off_t)-1)
 
 struct mrq_audit_file {
-	int fd; /* -1: none */
+	int fd;       /* -1: none */
 	bool regular; /* else a device: no size, no end to read back */
 	dev_t dev;
 	ino_t ino;
@@ -36,15 +36,16 @@ MRQ_DEFINE_CLEANUP_VALUE(mrq_audit_file_close, struct mrq_audit_file)
 bool mrq_audit_file_is_at(const struct mrq_audit_file *file, const char *path);
 
 MRQ_MUST_CHECK enum mrq_status mrq_audit_file_lock(const struct mrq_audit_file *file,
-						   const char *path, struct mrq_error *err);
+						   const char *path,
+						   struct mrq_error *err);
 void mrq_audit_file_unlock(const struct mrq_audit_file *file);
 
 /** What stands at the end of a file. */
 struct mrq_audit_tail {
 	struct mrq_chain chain; /* after the last whole line */
-	off_t end;		/* where that line ends; 0: there is none */
-	uint64_t unreadable;	/* whole lines at the end that are no records */
-	bool rotated;		/* the last line says that the file was moved away */
+	off_t end;              /* where that line ends; 0: there is none */
+	uint64_t unreadable;    /* whole lines at the end that are no records */
+	bool rotated;           /* the last line says that the file was moved away */
 };
 /** Read the tail of the first `size` bytes.  MRQ_E_AUDIT when no record is found near the end. */
 MRQ_MUST_CHECK enum mrq_status mrq_audit_file_tail(const struct mrq_audit_file *file,

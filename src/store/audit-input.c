@@ -44,7 +44,8 @@ input_open(const char *path, struct mrq_audit_input *ret, struct mrq_error *err)
 	struct stat st;
 
 	if (fd < 0 && errno == ENOENT)
-		return mrq_fail(err, MRQ_E_NOT_FOUND, "there is no audit log '%s'", path);
+		return mrq_fail(err, MRQ_E_NOT_FOUND, "there is no audit log '%s'",
+				path);
 	if (fd < 0)
 		return mrq_fail_sys(err, "cannot open audit log '%s'", path);
 	if (fstat(fd, &st) < 0)
@@ -96,11 +97,11 @@ collect(const char *path, struct mrq_audit_inputs *inputs, struct mrq_error *err
 	char name[PATH_MAX];
 
 	for (unsigned i = 0; i < MRQ_AUDIT_FILES_MAX; i++) {
-		int len = i == 0 ? snprintf(name, sizeof(name), "%s", path) :
-				   snprintf(name, sizeof(name), "%s.%u", path, i);
+		int len = i == 0 ? snprintf(name, sizeof(name), "%s", path)
+				 : snprintf(name, sizeof(name), "%s.%u", path, i);
 		if (len < 0 || (size_t)len >= sizeof(name))
-			return mrq_fail(err, MRQ_E_LIMIT, "the path '%.64s...' is too long",
-					path);
+			return mrq_fail(err, MRQ_E_LIMIT,
+					"the path '%.64s...' is too long", path);
 		struct mrq_audit_input *in = &inputs->items[inputs->n];
 		enum mrq_status s = input_open(name, in, err);
 		if (s == MRQ_E_NOT_FOUND && i == 0)
@@ -117,13 +118,14 @@ collect(const char *path, struct mrq_audit_inputs *inputs, struct mrq_error *err
 			free(in->path);
 		}
 	}
-	return inputs->n > 0 ? MRQ_OK :
-			       mrq_fail(err, MRQ_E_NOT_FOUND, "there is no audit log '%s'",
-					path);
+	return inputs->n > 0 ? MRQ_OK
+			     : mrq_fail(err, MRQ_E_NOT_FOUND,
+					"there is no audit log '%s'", path);
 }
 
 enum mrq_status
-mrq_audit_inputs_open(const char *path, struct mrq_audit_inputs *ret, struct mrq_error *err)
+mrq_audit_inputs_open(const char *path, struct mrq_audit_inputs *ret,
+		      struct mrq_error *err)
 {
 	struct mrq_audit_inputs inputs MRQ_CLEANUP(mrq_audit_inputs_clear) = { 0 };
 
@@ -163,7 +165,8 @@ mrq_line_reader_new(const struct mrq_audit_input *input, struct mrq_line_reader 
 	struct mrq_line_reader *r = malloc(sizeof(*r));
 
 	if (!r)
-		return mrq_fail(err, MRQ_E_NOMEM, "no memory to read '%s'", input->path);
+		return mrq_fail(err, MRQ_E_NOMEM, "no memory to read '%s'",
+				input->path);
 	r->input = input;
 	r->off = 0;
 	r->number = 0;
@@ -217,9 +220,10 @@ skip_long(struct mrq_line_reader *r, struct mrq_error *err)
 static struct mrq_line
 take(struct mrq_line_reader *r, size_t len, enum mrq_line_kind kind)
 {
-	struct mrq_line line = {
-		.kind = kind, .text = r->buf + r->start, .len = len, .number = ++r->number
-	};
+	struct mrq_line line = { .kind = kind,
+				 .text = r->buf + r->start,
+				 .len = len,
+				 .number = ++r->number };
 
 	r->start += len;
 	return line;

@@ -27,9 +27,9 @@
 #include <string.h>
 #include <time.h>
 
-#define LOOK_EVERY_NS	INT64_C(1000000000) /* at the name, for rotation */
-#define REOPEN_TRIES	8
-#define HOST_MAX	255
+#define LOOK_EVERY_NS INT64_C(1000000000) /* at the name, for rotation */
+#define REOPEN_TRIES  8
+#define HOST_MAX      255
 
 struct mrq_audit_log {
 	char *path;
@@ -49,7 +49,8 @@ struct mrq_audit_log {
 	int64_t look_at_ns; /* monotonic */
 	/* Group commit: numbers of appends. */
 	uint64_t written, synced;
-	uint64_t failed_after, failed_through; /* those between may be lost; 0, 0: none */
+	uint64_t failed_after,
+		failed_through; /* those between may be lost; 0, 0: none */
 	int sync_errno;
 	bool syncing;
 };
@@ -66,7 +67,8 @@ realtime_ns(void)
 /* Lines: by (1) each follows the chain. */
 
 static enum mrq_status
-write_line(struct mrq_audit_log *log, const char *line, size_t len, struct mrq_error *err)
+write_line(struct mrq_audit_log *log, const char *line, size_t len,
+	   struct mrq_error *err)
 {
 	MRQ_TRY(mrq_audit_file_write(&log->file, log->path, line, len, err));
 	mrq_chain_follow(&log->chain, line, len);
@@ -85,8 +87,8 @@ write_checkpoint(struct mrq_audit_log *log, enum mrq_mark mark, struct mrq_error
 	mrq_audit_time_format(realtime_ns(), when);
 	if (log->signer) {
 		size_t n = mrq_checkpoint_payload(&cp, payload, sizeof(payload));
-		enum mrq_status s = mrq_jws_sign(log->signer, MRQ_CHECKPOINT_TYP, payload,
-						 n, &jws, err);
+		enum mrq_status s = mrq_jws_sign(log->signer, MRQ_CHECKPOINT_TYP,
+						 payload, n, &jws, err);
 		if (s != MRQ_OK)
 			return mrq_while(err, s, "signing audit log '%s'", log->path);
 	}
@@ -102,7 +104,8 @@ write_checkpoint(struct mrq_audit_log *log, enum mrq_mark mark, struct mrq_error
 }
 
 static enum mrq_status
-write_record(struct mrq_audit_log *log, struct mrq_audit_text *text, struct mrq_error *err)
+write_record(struct mrq_audit_log *log, struct mrq_audit_text *text,
+	     struct mrq_error *err)
 {
 	if ((log->chain.seq + 1) % MRQ_CHECKPOINT_EVERY == 0) /* (3) */
 		MRQ_TRY(write_checkpoint(log, MRQ_MARK_NONE, err));
@@ -123,8 +126,8 @@ write_gap(struct mrq_audit_log *log, struct mrq_error *err)
 		.login_uid = (uid_t)-1,
 		.pid = getpid(),
 		.lost = log->lost,
-		.reason = log->gap_reason[0] ? log->gap_reason :
-					       "records could not be written",
+		.reason = log->gap_reason[0] ? log->gap_reason
+					     : "records could not be written",
 		.granted = true,
 	};
 	struct mrq_audit_text text;
@@ -185,9 +188,10 @@ note_shrunk(struct mrq_audit_log *log, off_t size, struct mrq_error *err)
 	log->file.size = tail.end;
 	log->rotated = false;
 	if (tail.end > 0)
-		(void)snprintf(log->gap_reason, sizeof(log->gap_reason),
-			       "%lld bytes at the end were taken away by another program",
-			       (long long)(before - tail.end));
+		(void)snprintf(
+			log->gap_reason, sizeof(log->gap_reason),
+			"%lld bytes at the end were taken away by another program",
+			(long long)(before - tail.end));
 	return MRQ_OK;
 }
 
@@ -331,8 +335,8 @@ put(struct mrq_audit_log *log, struct mrq_audit_text *text, struct mrq_error *er
 		if (!again)
 			return MRQ_OK;
 	}
-	return mrq_fail(err, MRQ_E_AUDIT, "audit log '%s' is rotated all the time; check it",
-			log->path);
+	return mrq_fail(err, MRQ_E_AUDIT,
+			"audit log '%s' is rotated all the time; check it", log->path);
 }
 
 /* Durability: one caller syncs for all who wrote before it began. */
@@ -387,10 +391,10 @@ wait_durable(struct mrq_audit_log *log, uint64_t number, struct mrq_error *err)
 static enum mrq_status
 as_audit_failure(struct mrq_audit_log *log, enum mrq_status s, struct mrq_error *err)
 {
-	return s == MRQ_OK || s == MRQ_E_AUDIT ?
-		       s :
-		       mrq_while(err, MRQ_E_AUDIT, "audit log '%s' cannot be written",
-				 log->path);
+	return s == MRQ_OK || s == MRQ_E_AUDIT
+		       ? s
+		       : mrq_while(err, MRQ_E_AUDIT, "audit log '%s' cannot be written",
+				   log->path);
 }
 
 enum mrq_status

@@ -15,16 +15,18 @@
 #define MRQ_AUDIT_LINE_MAX 32768u /* bytes of a line with its newline */
 
 enum mrq_audit_sinks { /* bit set */
-	MRQ_AUDIT_SINK_FILE = 1,
-	MRQ_AUDIT_SINK_JOURNALD = 2, /* native protocol, fields MARQUE_* */
-	MRQ_AUDIT_SINK_SYSLOG = 4,   /* RFC 5424 over /dev/log */
+		       MRQ_AUDIT_SINK_FILE = 1,
+		       MRQ_AUDIT_SINK_JOURNALD =
+			       2,                 /* native protocol, fields MARQUE_* */
+		       MRQ_AUDIT_SINK_SYSLOG = 4, /* RFC 5424 over /dev/log */
 };
 
 struct mrq_audit_options {
-	const char *path;      /* of the file sink; its folder exists */
-	unsigned sinks;	       /* enum mrq_audit_sinks; FILE is always on */
-	const char *host;      /* host name */
-	const struct mrq_private_key *signer; /* borrowed; NULL: checkpoints without signature */
+	const char *path; /* of the file sink; its folder exists */
+	unsigned sinks;   /* enum mrq_audit_sinks; FILE is always on */
+	const char *host; /* host name */
+	const struct mrq_private_key
+		*signer;             /* borrowed; NULL: checkpoints without signature */
 	const char *journald_socket; /* NULL: /run/systemd/journal/socket */
 	const char *syslog_socket;   /* NULL: /dev/log */
 };
@@ -39,9 +41,9 @@ struct mrq_audit_log;
  * Returns MRQ_OK; MRQ_E_CONFIG when the path leads to a symbolic link, to what others may write, or
  * to something that is no audit log; MRQ_E_INVAL without a path; MRQ_E_SYS; MRQ_E_NOMEM.
  */
-MRQ_MUST_CHECK enum mrq_status mrq_audit_log_open(const struct mrq_audit_options *options,
-						  struct mrq_audit_log **ret,
-						  struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status
+mrq_audit_log_open(const struct mrq_audit_options *options, struct mrq_audit_log **ret,
+		   struct mrq_error *err);
 
 enum mrq_audit_durability {
 	MRQ_AUDIT_KERNEL,  /* written */

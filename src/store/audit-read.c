@@ -31,7 +31,8 @@ latin1_to_bytes(char *text, size_t *len)
 		if (c < 0x80) {
 			text[to++] = text[i++];
 		} else if ((c == 0xc2 || c == 0xc3) && i + 1 < *len) {
-			text[to++] = (char)((c & 3u) << 6 | ((uint8_t)text[i + 1] & 0x3fu));
+			text[to++] =
+				(char)((c & 3u) << 6 | ((uint8_t)text[i + 1] & 0x3fu));
 			i += 2;
 		} else {
 			return false;
@@ -106,7 +107,8 @@ same_path(const json_t *line, const char *wanted)
 		return true;
 	for (size_t i = 0; i < 2; i++) {
 		size_t len;
-		char *path MRQ_CLEANUP(free) = mrq_audit_line_bytes(line, names[i], &len);
+		char *path MRQ_CLEANUP(free) =
+			mrq_audit_line_bytes(line, names[i], &len);
 		if (path && path_covers(wanted, path, len))
 			return true;
 	}
@@ -123,7 +125,8 @@ matches(const json_t *line, const struct mrq_audit_filter *f)
 		if (when < f->from || (f->to && when > f->to))
 			return false;
 	}
-	if (f->result && !same_text(line, "result", f->result == 1 ? "granted" : "denied"))
+	if (f->result &&
+	    !same_text(line, "result", f->result == 1 ? "granted" : "denied"))
 		return false;
 	if (f->super_user && !json_is_true(json_object_get(line, "super_user")))
 		return false;
@@ -151,16 +154,18 @@ visit_line(struct visitor *v, const struct mrq_audit_input *input,
 	json_t *parsed MRQ_CLEANUP(json_decref) = mrq_audit_line_parse(line->text, len);
 	if (!parsed)
 		return false;
-	struct mrq_audit_line out = {
-		.json = line->text, .len = len, .number = line->number, .file = input->path
-	};
+	struct mrq_audit_line out = { .json = line->text,
+				      .len = len,
+				      .number = line->number,
+				      .file = input->path };
 	if (matches(parsed, v->filter))
 		v->stopped = !v->visit(&out, parsed, v->arg);
 	return true;
 }
 
 static enum mrq_status
-visit_file(struct visitor *v, const struct mrq_audit_input *input, struct mrq_error *err)
+visit_file(struct visitor *v, const struct mrq_audit_input *input,
+	   struct mrq_error *err)
 {
 	struct mrq_line_reader *reader MRQ_CLEANUP(mrq_line_reader_free) = NULL;
 	uint64_t bad = 0, first_bad = 0;
@@ -177,7 +182,8 @@ visit_file(struct visitor *v, const struct mrq_audit_input *input, struct mrq_er
 	}
 	if (bad > 0)
 		mrq_log(MRQ_LOG_WARNING,
-			"'%s' has %" PRIu64 " lines that are no records, the first is %" PRIu64
+			"'%s' has %" PRIu64
+			" lines that are no records, the first is %" PRIu64
 			"; verify the log",
 			input->path, bad, first_bad);
 	return MRQ_OK;

@@ -51,7 +51,8 @@ void mrq_line_reader_free(struct mrq_line_reader *reader);
 MRQ_DEFINE_CLEANUP(mrq_line_reader_free, struct mrq_line_reader *)
 /** *ret_more is false at the end. */
 MRQ_MUST_CHECK enum mrq_status mrq_line_reader_next(struct mrq_line_reader *reader,
-						    struct mrq_line *ret, bool *ret_more,
+						    struct mrq_line *ret,
+						    bool *ret_more,
 						    struct mrq_error *err);
 
 static inline void
@@ -71,8 +72,8 @@ char *mrq_audit_line_bytes(const json_t *line, const char *name, size_t *ret_len
 int64_t mrq_audit_line_time(const json_t *line);
 
 /** As mrq_audit_search, with the parsed line. */
-typedef bool (*mrq_audit_parsed_visit)(const struct mrq_audit_line *line, const json_t *parsed,
-				       void *arg);
+typedef bool (*mrq_audit_parsed_visit)(const struct mrq_audit_line *line,
+				       const json_t *parsed, void *arg);
 MRQ_MUST_CHECK enum mrq_status mrq_audit_each(const char *path,
 					      const struct mrq_audit_filter *filter,
 					      mrq_audit_parsed_visit visit, void *arg,

@@ -63,14 +63,15 @@ mrq_audit_event_name(enum mrq_audit_event event)
 }
 
 const char *const mrq_audit_member_names[] = {
-	"time",	    "event",	    "result",	    "status",	  "host",
-	"uid",	    "login_uid",    "pid",	    "principal",  "acting_as",
-	"address",  "program_kind", "program_sha256", "request",  "used",
-	"ground",   "cached",	    "super_user",   "file_id",	  "content_id",
-	"label_before", "label_after", "label_name", "template_id", "format",
-	"owner",    "issuer",	    "published",    "lost",	  "correlation",
-	"path",	    "new_path",	    "program",	    "reason",	  "mount",
-	NULL,
+	"time",           "event",       "result",     "status",
+	"host",           "uid",         "login_uid",  "pid",
+	"principal",      "acting_as",   "address",    "program_kind",
+	"program_sha256", "request",     "used",       "ground",
+	"cached",         "super_user",  "file_id",    "content_id",
+	"label_before",   "label_after", "label_name", "template_id",
+	"format",         "owner",       "issuer",     "published",
+	"lost",           "correlation", "path",       "new_path",
+	"program",        "reason",      "mount",      NULL,
 };
 
 struct walk {
@@ -185,8 +186,8 @@ what(struct walk *w, const struct mrq_audit_record *r)
 
 /* What may be long comes last, so that it alone can be cut. */
 void
-mrq_audit_members(const struct mrq_audit_record *r, const char *host, mrq_member_visit visit,
-		  void *arg)
+mrq_audit_members(const struct mrq_audit_record *r, const char *host,
+		  mrq_member_visit visit, void *arg)
 {
 	struct walk w = { visit, arg };
 	char when[MRQ_AUDIT_TIME_TEXT];
@@ -276,8 +277,12 @@ static bool
 put_escaped(struct json *j, unsigned point)
 {
 	static const char digits[] = "0123456789abcdef";
-	char u[6] = { '\\', 'u', digits[point >> 12 & 15], digits[point >> 8 & 15],
-		      digits[point >> 4 & 15], digits[point & 15] };
+	char u[6] = { '\\',
+		      'u',
+		      digits[point >> 12 & 15],
+		      digits[point >> 8 & 15],
+		      digits[point >> 4 & 15],
+		      digits[point & 15] };
 
 	return put(j, u, sizeof(u));
 }
@@ -380,7 +385,8 @@ whole_characters(const char *value, size_t len)
 	while (back < 3 && back < len &&
 	       ((uint8_t)value[len - 1 - back] & 0xc0) == 0x80)
 		back++;
-	if (back < len && utf8_sequence((const uint8_t *)value + len - 1 - back, back + 1) == 0)
+	if (back < len &&
+	    utf8_sequence((const uint8_t *)value + len - 1 - back, back + 1) == 0)
 		return len - 1 - back;
 	return len;
 }

@@ -20,9 +20,9 @@ struct mrq_member {
 	const char *name;
 	enum mrq_member_kind kind;
 	const char *text; /* MRQ_MEMBER_TEXT: any bytes */
-	size_t len;	  /* of text, bounded */
-	bool cut;	  /* text was longer than its bound */
-	int64_t number;	  /* of a number, or a flag (0, 1) */
+	size_t len;       /* of text, bounded */
+	bool cut;         /* text was longer than its bound */
+	int64_t number;   /* of a number, or a flag (0, 1) */
 };
 typedef void (*mrq_member_visit)(const struct mrq_member *member, void *arg);
 
@@ -42,8 +42,8 @@ struct mrq_audit_text {
 	size_t start, end;
 };
 /** Format all but the beginning. */
-void mrq_audit_text_format(struct mrq_audit_text *text, const struct mrq_audit_record *record,
-			   const char *host);
+void mrq_audit_text_format(struct mrq_audit_text *text,
+			   const struct mrq_audit_record *record, const char *host);
 /** Put the beginning in front. */
 void mrq_audit_text_begin(struct mrq_audit_text *text, const struct mrq_chain *chain);
 

@@ -12,11 +12,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define JOURNALD_SOCKET "/run/systemd/journal/socket"
-#define SYSLOG_SOCKET	"/dev/log"
-#define DATAGRAM_MAX	(MRQ_AUDIT_LINE_MAX + 4096u)
+#define JOURNALD_SOCKET   "/run/systemd/journal/socket"
+#define SYSLOG_SOCKET     "/dev/log"
+#define DATAGRAM_MAX      (MRQ_AUDIT_LINE_MAX + 4096u)
 #define FACILITY_AUTHPRIV 10
-#define FIELD_PREFIX	"MARQUE_"
+#define FIELD_PREFIX      "MARQUE_"
 
 static enum mrq_status
 socket_init(struct mrq_audit_socket *s, const char *name, const char *path,
@@ -25,8 +25,8 @@ socket_init(struct mrq_audit_socket *s, const char *name, const char *path,
 	s->name = name;
 	s->address = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	if (strlen(path) >= sizeof(s->address.sun_path))
-		return mrq_fail(err, MRQ_E_CONFIG, "the path of the %s socket is too long",
-				name);
+		return mrq_fail(err, MRQ_E_CONFIG,
+				"the path of the %s socket is too long", name);
 	(void)snprintf(s->address.sun_path, sizeof(s->address.sun_path), "%s", path);
 	s->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (s->fd < 0)
@@ -41,13 +41,13 @@ mrq_audit_sinks_init(const struct mrq_audit_options *options,
 	ret->journald.fd = ret->syslog.fd = -1;
 	if (options->sinks & MRQ_AUDIT_SINK_JOURNALD)
 		MRQ_TRY(socket_init(&ret->journald, "journald",
-				    options->journald_socket ? options->journald_socket :
-							       JOURNALD_SOCKET,
+				    options->journald_socket ? options->journald_socket
+							     : JOURNALD_SOCKET,
 				    err));
 	if (options->sinks & MRQ_AUDIT_SINK_SYSLOG)
 		MRQ_TRY(socket_init(&ret->syslog, "syslog",
-				    options->syslog_socket ? options->syslog_socket :
-							     SYSLOG_SOCKET,
+				    options->syslog_socket ? options->syslog_socket
+							   : SYSLOG_SOCKET,
 				    err));
 	return MRQ_OK;
 }
@@ -79,7 +79,8 @@ datagram(struct mrq_audit_socket *s, const void *data, size_t len)
 	} else if (__atomic_fetch_add(&s->lost, 1, __ATOMIC_RELAXED) == 0) {
 		const char *why = strerrordesc_np(errno);
 		mrq_log(MRQ_LOG_WARNING,
-			"%s does not take audit records (%s); they are in the file only",
+			"%s does not take audit records (%s); they are in the file "
+			"only",
 			s->name, why ? why : "unknown error");
 	}
 }
@@ -169,9 +170,10 @@ send_journald(struct mrq_audit_socket *s, const struct mrq_audit_record *r,
 	struct mrq_writer w = mrq_writer_make(buf, sizeof(buf));
 
 	(void)snprintf(message, sizeof(message), "%s %s%s%.600s%s%s%.200s",
-		       mrq_audit_event_name(r->event), r->granted ? "granted" : "denied",
-		       r->path ? ": " : "", r->path ? r->path : "",
-		       r->principal ? " by " : "", r->principal ? r->principal : "",
+		       mrq_audit_event_name(r->event),
+		       r->granted ? "granted" : "denied", r->path ? ": " : "",
+		       r->path ? r->path : "", r->principal ? " by " : "",
+		       r->principal ? r->principal : "",
 		       r->principal || !r->reason ? "" : ": see MARQUE_REASON");
 	mrq_blunt_controls(message);
 	journald_field(&w, "MESSAGE", message, strlen(message));
@@ -183,8 +185,8 @@ send_journald(struct mrq_audit_socket *s, const struct mrq_audit_record *r,
 
 /* RFC 5424 header; the message is the JSON line with the cookie that log services look for. */
 static void
-send_syslog(struct mrq_audit_socket *s, const struct mrq_audit_record *r, const char *host,
-	    const struct mrq_audit_text *t)
+send_syslog(struct mrq_audit_socket *s, const struct mrq_audit_record *r,
+	    const char *host, const struct mrq_audit_text *t)
 {
 	char buf[DATAGRAM_MAX];
 	char when[MRQ_AUDIT_TIME_TEXT];
@@ -194,7 +196,8 @@ send_syslog(struct mrq_audit_socket *s, const struct mrq_audit_record *r, const 
 	int n = snprintf(buf, 512, "<%u>1 %s %.255s marque %ld %s - @cee:%s",
 			 FACILITY_AUTHPRIV * 8 + severity(r), when,
 			 host && *host ? host : "-", (long)getpid(),
-			 mrq_audit_event_name(r->event), t->start == MRQ_CHAIN_ROOM ? "{" : "");
+			 mrq_audit_event_name(r->event),
+			 t->start == MRQ_CHAIN_ROOM ? "{" : "");
 	memcpy(buf + n, t->at + t->start, len);
 	datagram(s, buf, (size_t)n + len);
 }

@@ -15,7 +15,7 @@
 struct mrq_audit_socket {
 	const char *name; /* for messages */
 	struct sockaddr_un address;
-	int fd;	       /* -1: not in use */
+	int fd;        /* -1: not in use */
 	uint64_t lost; /* since the last that was taken; atomic */
 };
 
@@ -24,9 +24,9 @@ struct mrq_audit_sinks_open {
 };
 
 /** Open the sockets of options->sinks.  MRQ_E_CONFIG when a socket's path is too long. */
-MRQ_MUST_CHECK enum mrq_status mrq_audit_sinks_init(const struct mrq_audit_options *options,
-						    struct mrq_audit_sinks_open *ret,
-						    struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status
+mrq_audit_sinks_init(const struct mrq_audit_options *options,
+		     struct mrq_audit_sinks_open *ret, struct mrq_error *err);
 /** Send one record; text is its line, with or without the beginning. */
 void mrq_audit_sinks_send(struct mrq_audit_sinks_open *sinks,
 			  const struct mrq_audit_record *record, const char *host,

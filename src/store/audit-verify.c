@@ -14,8 +14,8 @@
 #include <string.h>
 
 #define NOT_A_RECORD "not a record"
-#define EDITED	     "edited"
-#define MOVED	     "removed or reordered"
+#define EDITED       "edited"
+#define MOVED        "removed or reordered"
 #define NO_BEGINNING "beginning removed"
 #define UNFINISHED   "unfinished"
 #define CP_FORGED    "checkpoint forged"
@@ -95,7 +95,8 @@ seen_parse(struct seen *s)
 	const char *time = json_string_value(json_object_get(s->parsed, "time"));
 	if (!event || !time)
 		return false;
-	s->is_checkpoint = strcmp(event, mrq_audit_event_name(MRQ_AUDIT_CHECKPOINT)) == 0;
+	s->is_checkpoint =
+		strcmp(event, mrq_audit_event_name(MRQ_AUDIT_CHECKPOINT)) == 0;
 	s->cp.before.seq = s->seq - 1;
 	memcpy(s->cp.before.head, s->prev, sizeof(s->prev));
 	s->cp.time = time;
@@ -123,8 +124,8 @@ signature_fits(const struct mrq_checkpoint *cp, const struct mrq_public_key *key
 	size_t len = 0, n = mrq_checkpoint_payload(cp, expected, sizeof(expected));
 	enum mrq_status s =
 		key ? mrq_jws_verify(cp->jws, strlen(cp->jws), MRQ_CHECKPOINT_TYP, key,
-				     &payload, &len, NULL) :
-		      mrq_jws_peek(cp->jws, strlen(cp->jws), MRQ_CHECKPOINT_TYP, NULL,
+				     &payload, &len, NULL)
+		    : mrq_jws_peek(cp->jws, strlen(cp->jws), MRQ_CHECKPOINT_TYP, NULL,
 				   &payload, &len, NULL);
 
 	return s == MRQ_OK && n > 0 && len == n && memcmp(payload, expected, n) == 0 &&
@@ -168,7 +169,8 @@ static void
 begin(struct walk *w, const struct seen *s)
 {
 	if (s->cp.mark != MRQ_MARK_GENESIS && s->cp.mark != MRQ_MARK_CONTINUES)
-		blame(w, &s->place, s->is_checkpoint || s->seq == 1 ? EDITED : NO_BEGINNING);
+		blame(w, &s->place,
+		      s->is_checkpoint || s->seq == 1 ? EDITED : NO_BEGINNING);
 	w->verdict->first_seq = s->seq;
 	w->chain = s->cp.before;
 	w->begun = true;
@@ -178,8 +180,8 @@ begin(struct walk *w, const struct seen *s)
 static void
 resolve(struct walk *w, const struct seen *next)
 {
-	bool intact = next ? memcmp(next->prev, w->chain.head, sizeof(next->prev)) == 0 :
-			     w->second_intact;
+	bool intact = next ? memcmp(next->prev, w->chain.head, sizeof(next->prev)) == 0
+			   : w->second_intact;
 
 	w->doubt = false;
 	/* Without any further line or signature the earlier is the likelier one. */
@@ -196,8 +198,8 @@ check_link(struct walk *w, const struct seen *s)
 		w->doubt = true;
 		w->doubt_first = w->last;
 		w->doubt_second = s->place;
-		w->second_intact = s->is_checkpoint && s->cp.jws &&
-				   signature_fits(&s->cp, w->key);
+		w->second_intact =
+			s->is_checkpoint && s->cp.jws && signature_fits(&s->cp, w->key);
 	} else if (!number) {
 		blame(w, &s->place, digest ? EDITED : MOVED);
 	}
@@ -209,7 +211,8 @@ check_checkpoint(struct walk *w, const struct seen *s)
 	const char *fault = s->is_checkpoint ? checkpoint_fault(w, s) : NULL;
 
 	if (!s->is_checkpoint && (s->cp.jws || s->cp.mark)) {
-		blame(w, &s->place, EDITED); /* a checkpoint that is to pass for a record */
+		blame(w, &s->place,
+		      EDITED); /* a checkpoint that is to pass for a record */
 	} else if (fault) {
 		blame(w, &s->place, fault);
 	} else if (s->is_checkpoint) {
@@ -234,7 +237,8 @@ check_line(struct walk *w, const struct mrq_line *line, const char *file)
 		return false;
 	}
 	if (!ok) {
-		blame(w, &s.place, line->kind == MRQ_LINE_TORN ? UNFINISHED : NOT_A_RECORD);
+		blame(w, &s.place,
+		      line->kind == MRQ_LINE_TORN ? UNFINISHED : NOT_A_RECORD);
 		return false;
 	}
 	if (!w->begun)
@@ -273,7 +277,8 @@ check_file(struct walk *w, const struct mrq_audit_input *input, bool *ret_more,
 }
 
 static enum mrq_status
-check_files(struct walk *w, const struct mrq_audit_inputs *inputs, struct mrq_error *err)
+check_files(struct walk *w, const struct mrq_audit_inputs *inputs,
+	    struct mrq_error *err)
 {
 	bool more = true;
 
@@ -285,22 +290,24 @@ check_files(struct walk *w, const struct mrq_audit_inputs *inputs, struct mrq_er
 }
 
 enum mrq_status
-mrq_audit_verify(const char *path, const char *public_jwk, struct mrq_audit_verdict *ret,
-		 struct mrq_error *err)
+mrq_audit_verify(const char *path, const char *public_jwk,
+		 struct mrq_audit_verdict *ret, struct mrq_error *err)
 {
 	struct mrq_public_key *key MRQ_CLEANUP(mrq_public_key_free) = NULL;
 	struct mrq_audit_inputs inputs MRQ_CLEANUP(mrq_audit_inputs_clear) = { 0 };
 	struct mrq_audit_verdict verdict = { 0 };
 
 	if (public_jwk)
-		MRQ_TRY(mrq_public_key_parse(public_jwk, strlen(public_jwk), &key, err));
+		MRQ_TRY(mrq_public_key_parse(public_jwk, strlen(public_jwk), &key,
+					     err));
 	MRQ_TRY(mrq_audit_inputs_open(path, &inputs, err));
 	struct walk w = { .key = key, .verdict = &verdict };
 	MRQ_TRY(check_files(&w, &inputs, err));
 	*ret = verdict;
 	if (verdict.bad_line)
 		return mrq_fail(err, MRQ_E_FORGED,
-				"line %" PRIu64 " of audit log '%s': %s; keep the file as "
+				"line %" PRIu64
+				" of audit log '%s': %s; keep the file as "
 				"evidence",
 				verdict.bad_line, verdict.bad_file, verdict.bad_what);
 	return MRQ_OK;

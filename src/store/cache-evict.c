@@ -36,7 +36,8 @@ find_limit(struct mrq_cache *cache, MDB_cursor *cursor, size_t entries, size_t n
 	if (!times)
 		return mrq_fail(err, MRQ_E_NOMEM, "no memory to sweep the cache");
 	int rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
-	for (; rc == 0 && have < entries; rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT))
+	for (; rc == 0 && have < entries;
+	     rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT))
 		times[have++] = last_use(&value);
 	if (rc != 0 && rc != MDB_NOTFOUND)
 		return mrq_env_fail(cache->env, rc, "read", err);
@@ -51,8 +52,8 @@ find_limit(struct mrq_cache *cache, MDB_cursor *cursor, size_t entries, size_t n
 }
 
 static enum mrq_status
-delete_oldest(struct mrq_cache *cache, MDB_cursor *cursor, int64_t limit, size_t at_limit,
-	      size_t *ret_n, struct mrq_error *err)
+delete_oldest(struct mrq_cache *cache, MDB_cursor *cursor, int64_t limit,
+	      size_t at_limit, size_t *ret_n, struct mrq_error *err)
 {
 	MDB_val key, value;
 	int rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
@@ -71,8 +72,8 @@ delete_oldest(struct mrq_cache *cache, MDB_cursor *cursor, int64_t limit, size_t
 }
 
 enum mrq_status
-mrq_cache_evict(struct mrq_cache *cache, MDB_txn *txn, unsigned db, size_t max, size_t *ret_n,
-		struct mrq_error *err)
+mrq_cache_evict(struct mrq_cache *cache, MDB_txn *txn, unsigned db, size_t max,
+		size_t *ret_n, struct mrq_error *err)
 {
 	MDB_cursor *cursor MRQ_CLEANUP(mdb_cursor_close) = NULL;
 	MDB_stat stat;
@@ -86,8 +87,8 @@ mrq_cache_evict(struct mrq_cache *cache, MDB_txn *txn, unsigned db, size_t max, 
 		rc = mdb_cursor_open(txn, cache->env->dbi[db], &cursor);
 	if (rc != 0)
 		return mrq_env_fail(cache->env, rc, "sweep", err);
-	MRQ_TRY(find_limit(cache, cursor, stat.ms_entries, stat.ms_entries - max, &limit,
-			   &at_limit, err));
+	MRQ_TRY(find_limit(cache, cursor, stat.ms_entries, stat.ms_entries - max,
+			   &limit, &at_limit, err));
 	return delete_oldest(cache, cursor, limit, at_limit, ret_n, err);
 }
 

@@ -22,8 +22,8 @@
 
 #define CACHE_LICENCE_KEY   (MRQ_MAC_BYTES + MRQ_SHA256_BYTES)
 #define CACHE_LICENCE_CLEAR 24u /* bytes before what is sealed */
-#define CACHE_TOUCH_EVERY   60	/* seconds between two updates of a last use */
-#define CACHE_TOUCHES	    256u
+#define CACHE_TOUCH_EVERY   60  /* seconds between two updates of a last use */
+#define CACHE_TOUCHES       256u
 
 enum { DB_FACTS, DB_LICENCES, DB_SEQUENCES };
 
@@ -39,18 +39,20 @@ struct mrq_cache {
 	uint32_t max_licences, max_sequences;
 
 	pthread_mutex_t lock; /* guards all below; never held with a transaction open */
-	int64_t latest;	      /* highest `now` of any call: the time of last uses */
+	int64_t latest;       /* highest `now` of any call: the time of last uses */
 	int64_t clock_saved;
-	struct mrq_cache_touch touches[CACHE_TOUCHES]; /* reads whose last use is to be written */
+	struct mrq_cache_touch
+		touches[CACHE_TOUCHES]; /* reads whose last use is to be written */
 	size_t n_touches;
 };
 
 /** A change, inside a write transaction; may be run twice. */
-typedef enum mrq_status (*mrq_cache_step)(struct mrq_cache *cache, MDB_txn *txn, void *arg,
-					  struct mrq_error *err);
+typedef enum mrq_status (*mrq_cache_step)(struct mrq_cache *cache, MDB_txn *txn,
+					  void *arg, struct mrq_error *err);
 /** Run it and commit; when the file is full, forget something and try once more. */
-MRQ_MUST_CHECK enum mrq_status mrq_cache_change(struct mrq_cache *cache, mrq_cache_step step,
-						void *arg, struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status mrq_cache_change(struct mrq_cache *cache,
+						mrq_cache_step step, void *arg,
+						struct mrq_error *err);
 
 /** Note the time of a call; returns the highest so far. */
 int64_t mrq_cache_latest(struct mrq_cache *cache, int64_t now);
@@ -60,8 +62,8 @@ struct mrq_cache_aad {
 	uint8_t bytes[512];
 	size_t len;
 };
-void mrq_cache_aad_make(const char *tree, const void *key, size_t key_len, const void *clear,
-			size_t clear_len, struct mrq_cache_aad *ret);
+void mrq_cache_aad_make(const char *tree, const void *key, size_t key_len,
+			const void *clear, size_t clear_len, struct mrq_cache_aad *ret);
 
 /** Open what mrq_seal made, into an own buffer.  MRQ_E_DAMAGED names the cache. */
 MRQ_MUST_CHECK enum mrq_status mrq_cache_unseal(const struct mrq_cache *cache,
@@ -85,8 +87,8 @@ MRQ_MUST_CHECK enum mrq_status mrq_cache_expire(struct mrq_cache *cache, MDB_txn
 						int64_t now, size_t *ret_n,
 						struct mrq_error *err);
 /** Write the last uses that reads left behind. */
-MRQ_MUST_CHECK enum mrq_status mrq_cache_flush_touches(struct mrq_cache *cache, MDB_txn *txn,
-						       struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status
+mrq_cache_flush_touches(struct mrq_cache *cache, MDB_txn *txn, struct mrq_error *err);
 
 static inline MDB_val
 mrq_val(const void *data, size_t len)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define LICENCES "licences"
-#define LENGTH	 2u /* bytes of the length of a principal */
+#define LENGTH   2u /* bytes of the length of a principal */
 
 static void
 principal_index(const struct mrq_cache *cache, const char *principal,
@@ -18,7 +18,8 @@ principal_index(const struct mrq_cache *cache, const char *principal,
 
 static void
 licence_key(const struct mrq_cache *cache, const char *principal,
-	    const uint8_t digest[static MRQ_SHA256_BYTES], uint8_t ret[static CACHE_LICENCE_KEY])
+	    const uint8_t digest[static MRQ_SHA256_BYTES],
+	    uint8_t ret[static CACHE_LICENCE_KEY])
 {
 	principal_index(cache, principal, ret);
 	memcpy(ret + MRQ_MAC_BYTES, digest, MRQ_SHA256_BYTES);
@@ -67,17 +68,19 @@ check_lengths(const char *principal, size_t len, struct mrq_error *err)
 		return mrq_fail(err, MRQ_E_LIMIT, "a principal is longer than %d bytes",
 				MRQ_PRINCIPAL_MAX);
 	if (len > MRQ_CACHE_VALUE_MAX)
-		return mrq_fail(err, MRQ_E_LIMIT,
-				"a licence of %zu bytes for '%s' is longer than %u and was "
-				"not cached",
-				len, principal, MRQ_CACHE_VALUE_MAX);
+		return mrq_fail(
+			err, MRQ_E_LIMIT,
+			"a licence of %zu bytes for '%s' is longer than %u and was "
+			"not cached",
+			len, principal, MRQ_CACHE_VALUE_MAX);
 	return MRQ_OK;
 }
 
 enum mrq_status
 mrq_cache_licence_put(struct mrq_cache *cache, const char *principal,
 		      const uint8_t digest[static MRQ_SHA256_BYTES], const void *value,
-		      size_t len, int64_t never_after, int64_t now, struct mrq_error *err)
+		      size_t len, int64_t never_after, int64_t now,
+		      struct mrq_error *err)
 {
 	struct mrq_secret_buf plain MRQ_CLEANUP(mrq_secret_buf_clear) = { 0 };
 	struct put put;
@@ -137,8 +140,8 @@ entry_open(const struct mrq_cache *cache, const MDB_val *key, const struct entry
 	struct mrq_cache_aad aad;
 
 	licence_aad(key->mv_data, entry->clear, &aad);
-	MRQ_TRY(mrq_cache_unseal(cache, &aad, entry->sealed, entry->sealed_len, &ret->plain,
-				 err));
+	MRQ_TRY(mrq_cache_unseal(cache, &aad, entry->sealed, entry->sealed_len,
+				 &ret->plain, err));
 	struct mrq_reader r = mrq_reader_make(ret->plain.data, ret->plain.len);
 	size_t len = mrq_read_u16(&r);
 	const uint8_t *principal = mrq_read_view(&r, len);
@@ -173,8 +176,8 @@ touch(struct mrq_cache *cache, const uint8_t key[static CACHE_LICENCE_KEY], int6
 static enum mrq_status
 not_cached(const char *principal, struct mrq_error *err)
 {
-	return mrq_fail(err, MRQ_E_NOT_FOUND, "no licence of '%s' for this file is cached",
-			principal);
+	return mrq_fail(err, MRQ_E_NOT_FOUND,
+			"no licence of '%s' for this file is cached", principal);
 }
 
 enum mrq_status
@@ -234,8 +237,9 @@ clear_step(struct mrq_cache *cache, MDB_txn *txn, void *arg, struct mrq_error *e
 	if (rc == 0)
 		rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
 	while (rc == 0) {
-		if (clear->principal && (key.mv_size < sizeof(index) ||
-					 memcmp(key.mv_data, index, sizeof(index)) != 0))
+		if (clear->principal &&
+		    (key.mv_size < sizeof(index) ||
+		     memcmp(key.mv_data, index, sizeof(index)) != 0))
 			return MRQ_OK;
 		rc = mdb_cursor_del(cursor, 0);
 		if (rc != 0)

@@ -3,8 +3,8 @@
 #include "store/cache-internal.h"
 
 #define SEQUENCES "sequences"
-#define CLEAR	  8u /* the last use */
-#define SEALED	  (sizeof(uint64_t) + MRQ_SEAL_OVERHEAD)
+#define CLEAR     8u /* the last use */
+#define SEALED    (sizeof(uint64_t) + MRQ_SEAL_OVERHEAD)
 
 /* 0 when unknown. */
 static enum mrq_status
@@ -24,8 +24,8 @@ get_in(struct mrq_cache *cache, MDB_txn *txn, const struct mrq_guid *id, uint64_
 	mrq_cache_aad_make(SEQUENCES, id->bytes, sizeof(id->bytes), NULL, 0, &aad);
 	const uint8_t *data = value.mv_data;
 	if (value.mv_size != CLEAR + SEALED ||
-	    mrq_unseal(cache->key, data + CLEAR, SEALED, aad.bytes, aad.len, plain, NULL) !=
-		    MRQ_OK)
+	    mrq_unseal(cache->key, data + CLEAR, SEALED, aad.bytes, aad.len, plain,
+		       NULL) != MRQ_OK)
 		return mrq_cache_damaged(cache, err);
 	struct mrq_reader r = mrq_reader_make(plain, sizeof(plain));
 	*ret = mrq_read_u64(&r);
@@ -33,8 +33,8 @@ get_in(struct mrq_cache *cache, MDB_txn *txn, const struct mrq_guid *id, uint64_
 }
 
 enum mrq_status
-mrq_cache_sequence_get(struct mrq_cache *cache, const struct mrq_guid *file_id, uint64_t *ret,
-		       struct mrq_error *err)
+mrq_cache_sequence_get(struct mrq_cache *cache, const struct mrq_guid *file_id,
+		       uint64_t *ret, struct mrq_error *err)
 {
 	MDB_txn *txn MRQ_CLEANUP(mdb_txn_abort) = NULL;
 

@@ -10,9 +10,9 @@
 
 #define MAP_BYTES_DEFAULT ((size_t)1 << 30)
 #define CLOCK_SAVE_EVERY  60 /* seconds */
-#define ROOM_TRIES	  4
-#define FACTS		  "facts"
-#define DOCUMENT	  "document:"
+#define ROOM_TRIES        4
+#define FACTS             "facts"
+#define DOCUMENT          "document:"
 
 static const char *const databases[] = { "facts", "licences", "sequences", NULL };
 
@@ -30,9 +30,10 @@ mrq_cache_latest(struct mrq_cache *cache, int64_t now)
 enum mrq_status
 mrq_cache_damaged(const struct mrq_cache *cache, struct mrq_error *err)
 {
-	return mrq_fail(err, MRQ_E_DAMAGED,
-			"the cache '%s' is damaged or was sealed on another machine; %s",
-			cache->env->path, cache->env->remedy);
+	return mrq_fail(
+		err, MRQ_E_DAMAGED,
+		"the cache '%s' is damaged or was sealed on another machine; %s",
+		cache->env->path, cache->env->remedy);
 }
 
 void
@@ -75,12 +76,14 @@ make_room(struct mrq_cache *cache, MDB_txn *txn, void *arg, struct mrq_error *er
 	MDB_stat stat;
 
 	(void)arg;
-	MRQ_TRY(mrq_cache_expire(cache, txn, mrq_cache_latest(cache, INT64_MIN), &n, err));
+	MRQ_TRY(mrq_cache_expire(cache, txn, mrq_cache_latest(cache, INT64_MIN), &n,
+				 err));
 	for (unsigned db = DB_LICENCES; db <= DB_SEQUENCES && n == 0; db++) {
 		int rc = mdb_stat(txn, cache->env->dbi[db], &stat);
 		if (rc != 0)
 			return mrq_env_fail(cache->env, rc, "examine", err);
-		MRQ_TRY(mrq_cache_evict(cache, txn, db, stat.ms_entries * 3 / 4, &n, err));
+		MRQ_TRY(mrq_cache_evict(cache, txn, db, stat.ms_entries * 3 / 4, &n,
+					err));
 	}
 	return MRQ_OK;
 }
@@ -100,7 +103,8 @@ write_schema(struct mrq_cache *cache, MDB_txn *txn, void *arg, struct mrq_error 
 }
 
 static enum mrq_status
-change_once(struct mrq_cache *cache, mrq_cache_step step, void *arg, struct mrq_error *err)
+change_once(struct mrq_cache *cache, mrq_cache_step step, void *arg,
+	    struct mrq_error *err)
 {
 	MDB_txn *txn MRQ_CLEANUP(mdb_txn_abort) = NULL;
 
@@ -227,7 +231,8 @@ document_name(const char *name, struct document *ret, struct mrq_error *err)
 	size_t len = strnlen(name, MRQ_CACHE_DOCUMENT_NAME_MAX + 1);
 
 	if (len == 0)
-		return mrq_fail(err, MRQ_E_INVAL, "a document of the cache has no name");
+		return mrq_fail(err, MRQ_E_INVAL,
+				"a document of the cache has no name");
 	if (len > MRQ_CACHE_DOCUMENT_NAME_MAX)
 		return mrq_fail(err, MRQ_E_LIMIT,
 				"the name of a document is longer than %u bytes",
@@ -284,10 +289,11 @@ check_schema(struct mrq_cache *cache, const MDB_val *value, struct mrq_error *er
 	if (r.failed || have == 0)
 		return mrq_cache_damaged(cache, err);
 	if (have > MRQ_CACHE_SCHEMA)
-		return mrq_fail(err, MRQ_E_VERSION,
-				"the cache '%s' has version %" PRIu32
-				", this marque knows %d; use a newer marque or remove it",
-				cache->env->path, have, MRQ_CACHE_SCHEMA);
+		return mrq_fail(
+			err, MRQ_E_VERSION,
+			"the cache '%s' has version %" PRIu32
+			", this marque knows %d; use a newer marque or remove it",
+			cache->env->path, have, MRQ_CACHE_SCHEMA);
 	return MRQ_OK;
 }
 
@@ -329,12 +335,12 @@ cache_new(const struct mrq_seal_key *key, const struct mrq_cache_options *option
 		return NULL;
 	(void)pthread_mutex_init(&cache->lock, NULL);
 	cache->latest = cache->clock_saved = INT64_MIN;
-	cache->max_licences = options && options->max_licences ?
-				      options->max_licences :
-				      MRQ_CACHE_LICENCES_MAX_DEFAULT;
-	cache->max_sequences = options && options->max_sequences ?
-				       options->max_sequences :
-				       MRQ_CACHE_SEQUENCES_MAX_DEFAULT;
+	cache->max_licences = options && options->max_licences
+				      ? options->max_licences
+				      : MRQ_CACHE_LICENCES_MAX_DEFAULT;
+	cache->max_sequences = options && options->max_sequences
+				       ? options->max_sequences
+				       : MRQ_CACHE_SEQUENCES_MAX_DEFAULT;
 	cache->key = mrq_secret_alloc(sizeof(*cache->key));
 	cache->index = mrq_secret_alloc(sizeof(*cache->index));
 	if (!cache->key || !cache->index) {
@@ -355,8 +361,8 @@ mrq_cache_open(const char *dir, const struct mrq_seal_key *key,
 		.remedy = "remove this file to begin with an empty cache",
 		.name = "cache.mdb",
 		.mode = MRQ_ENV_OPEN_OR_MAKE,
-		.map_bytes = options && options->map_bytes ? options->map_bytes :
-							     MAP_BYTES_DEFAULT,
+		.map_bytes = options && options->map_bytes ? options->map_bytes
+							   : MAP_BYTES_DEFAULT,
 		/* A crash may cost the last changes, never the file. */
 		.flags = MDB_NOMETASYNC,
 		.databases = databases,
@@ -412,12 +418,13 @@ sweep_step(struct mrq_cache *cache, MDB_txn *txn, void *arg, struct mrq_error *e
 	MRQ_TRY(mrq_cache_expire(cache, txn, sweep->now, &sweep->n, err));
 	MRQ_TRY(mrq_cache_evict(cache, txn, DB_LICENCES, cache->max_licences, &sweep->n,
 				err));
-	return mrq_cache_evict(cache, txn, DB_SEQUENCES, cache->max_sequences, &sweep->n,
-			       err);
+	return mrq_cache_evict(cache, txn, DB_SEQUENCES, cache->max_sequences,
+			       &sweep->n, err);
 }
 
 enum mrq_status
-mrq_cache_sweep(struct mrq_cache *cache, int64_t now, size_t *ret_n, struct mrq_error *err)
+mrq_cache_sweep(struct mrq_cache *cache, int64_t now, size_t *ret_n,
+		struct mrq_error *err)
 {
 	struct sweep sweep = { .now = now };
 

@@ -17,16 +17,17 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define MAGIC	      0xbeefc0deu
-#define DATA_VERSION  1u
-#define PAGE_HEADER   16u
-#define NODE_HEADER   8u
-#define TREE_BYTES    48u
-#define META_BYTES    136u
-#define NO_PAGE	      UINT64_MAX
-#define DEPTH_MAX     32u
-#define KEY_MAX	      511u
-#define UNWRITTEN_MAX (1u << 20) /* pages that were allotted but never written, at the end */
+#define MAGIC        0xbeefc0deu
+#define DATA_VERSION 1u
+#define PAGE_HEADER  16u
+#define NODE_HEADER  8u
+#define TREE_BYTES   48u
+#define META_BYTES   136u
+#define NO_PAGE      UINT64_MAX
+#define DEPTH_MAX    32u
+#define KEY_MAX      511u
+#define UNWRITTEN_MAX                                                                  \
+	(1u << 20) /* pages that were allotted but never written, at the end */
 
 enum { PAGE_BRANCH = 1, PAGE_LEAF = 2, PAGE_OVERFLOW = 4, PAGE_META = 8 };
 enum { NODE_BIG = 1, NODE_TREE = 2 };
@@ -76,8 +77,8 @@ read_meta(int fd, uint64_t off, uint64_t page, struct meta *ret, struct mrq_erro
 	uint8_t data[PAGE_HEADER + META_BYTES];
 	size_t got;
 
-	MRQ_TRY(mrq_pread_upto(fd, data, sizeof(data), (off_t)off, &got, "its beginning",
-			       err));
+	MRQ_TRY(mrq_pread_upto(fd, data, sizeof(data), (off_t)off, &got,
+			       "its beginning", err));
 	struct mrq_reader r = mrq_reader_make(data, got);
 	mrq_read_skip(&r, 10);
 	uint16_t flags = mrq_read_u16(&r);
@@ -125,7 +126,8 @@ claim(struct check *c, uint64_t page, struct mrq_error *err)
 }
 
 static enum mrq_status
-load_page(struct check *c, uint64_t page, uint8_t *ret, uint16_t want, struct mrq_error *err)
+load_page(struct check *c, uint64_t page, uint8_t *ret, uint16_t want,
+	  struct mrq_error *err)
 {
 	MRQ_TRY(claim(c, page, err));
 	if ((page + 1) * c->psize > c->size)
@@ -143,18 +145,19 @@ load_page(struct check *c, uint64_t page, uint8_t *ret, uint16_t want, struct mr
 /* A node's parts, inside its page. */
 struct node {
 	uint32_t data_len; /* leaf */
-	uint64_t below;	   /* branch */
+	uint64_t below;    /* branch */
 	uint16_t flags;
 	uint16_t key_len;
 	const uint8_t *data; /* behind the key */
-	size_t room;	     /* bytes from there to the end of the page */
+	size_t room;         /* bytes from there to the end of the page */
 };
 
 static enum mrq_status
 read_node(const struct check *c, const uint8_t *page, uint64_t number, unsigned index,
 	  unsigned upper, struct node *ret, struct mrq_error *err)
 {
-	struct mrq_reader offsets = mrq_reader_make(page + PAGE_HEADER + 2 * (size_t)index, 2);
+	struct mrq_reader offsets =
+		mrq_reader_make(page + PAGE_HEADER + 2 * (size_t)index, 2);
 	uint16_t off = mrq_read_u16(&offsets);
 
 	if (off < upper || off % 2 != 0 || off + NODE_HEADER > c->psize)
@@ -215,7 +218,8 @@ check_overflow(struct check *c, uint64_t first, uint32_t len, enum kind kind,
 	uint8_t *list MRQ_CLEANUP(free) = malloc(len ? len : 1);
 	if (!list)
 		return mrq_fail(err, MRQ_E_NOMEM, "no memory to examine a page");
-	MRQ_TRY(mrq_pread_full(c->fd, list, len, (off_t)(first * c->psize + PAGE_HEADER),
+	MRQ_TRY(mrq_pread_full(c->fd, list, len,
+			       (off_t)(first * c->psize + PAGE_HEADER),
 			       "a list of free pages", err));
 	return check_free_list(c, first, list, len, err);
 }
@@ -315,7 +319,8 @@ mrq_env_check(int fd, uint64_t size, struct mrq_error *err)
 	enum mrq_status s = check_snapshot(&c, err);
 	if (s != MRQ_E_DAMAGED && s != MRQ_E_FORMAT)
 		return s;
-	if (newest_meta(fd, &c.psize, &after, NULL) == MRQ_OK && after.txn != c.meta.txn)
+	if (newest_meta(fd, &c.psize, &after, NULL) == MRQ_OK &&
+	    after.txn != c.meta.txn)
 		return mrq_fail(err, MRQ_E_BUSY, "it changed while it was examined");
 	return MRQ_E_DAMAGED;
 }

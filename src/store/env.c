@@ -26,12 +26,14 @@ MRQ_DEFINE_CLEANUP(env_free, struct mrq_env *)
 static enum mrq_status
 fail_damaged(const struct mrq_env *env, const char *what, struct mrq_error *err)
 {
-	return mrq_fail(err, MRQ_E_DAMAGED, "the %s '%s' is damaged or foreign (%s); %s",
-			env->what, env->path, what, env->remedy);
+	return mrq_fail(err, MRQ_E_DAMAGED,
+			"the %s '%s' is damaged or foreign (%s); %s", env->what,
+			env->path, what, env->remedy);
 }
 
 enum mrq_status
-mrq_env_fail(const struct mrq_env *env, int code, const char *doing, struct mrq_error *err)
+mrq_env_fail(const struct mrq_env *env, int code, const char *doing,
+	     struct mrq_error *err)
 {
 	switch (code) {
 	case MDB_NOTFOUND:
@@ -53,8 +55,8 @@ mrq_env_fail(const struct mrq_env *env, int code, const char *doing, struct mrq_
 				"restart it",
 				env->what, env->path);
 	case ENOMEM:
-		return mrq_fail(err, MRQ_E_NOMEM, "no memory for the %s '%s'", env->what,
-				env->path);
+		return mrq_fail(err, MRQ_E_NOMEM, "no memory for the %s '%s'",
+				env->what, env->path);
 	default:
 		break;
 	}
@@ -71,7 +73,8 @@ check_folder(const char *dir, const char *what, struct mrq_error *err)
 
 	if (stat(dir, &st) < 0) {
 		enum mrq_status s = errno == ENOENT ? MRQ_E_NOT_FOUND : MRQ_E_SYS;
-		(void)mrq_fail_sys(err, "cannot examine folder '%s' of the %s", dir, what);
+		(void)mrq_fail_sys(err, "cannot examine folder '%s' of the %s", dir,
+				   what);
 		if (err)
 			err->status = s;
 		return s;
@@ -93,16 +96,18 @@ check_file(const struct mrq_env *env, const struct stat *st, struct mrq_error *e
 		return mrq_fail(err, MRQ_E_CONFIG, "the %s '%s' is not a regular file",
 				env->what, env->path);
 	if (st->st_uid != geteuid())
-		return mrq_fail(err, MRQ_E_CONFIG,
-				"the %s '%s' belongs to uid %u, this program runs as uid "
-				"%u; use a state folder of its own",
-				env->what, env->path, (unsigned)st->st_uid,
-				(unsigned)geteuid());
+		return mrq_fail(
+			err, MRQ_E_CONFIG,
+			"the %s '%s' belongs to uid %u, this program runs as uid "
+			"%u; use a state folder of its own",
+			env->what, env->path, (unsigned)st->st_uid,
+			(unsigned)geteuid());
 	if (st->st_mode & (S_IRWXG | S_IRWXO))
-		return mrq_fail(err, MRQ_E_CONFIG,
-				"the %s '%s' is open to group or others; run 'chmod 0600' "
-				"on it",
-				env->what, env->path);
+		return mrq_fail(
+			err, MRQ_E_CONFIG,
+			"the %s '%s' is open to group or others; run 'chmod 0600' "
+			"on it",
+			env->what, env->path);
 	return MRQ_OK;
 }
 
@@ -154,30 +159,32 @@ static enum mrq_status
 examine(struct mrq_env *env, const struct mrq_env_options *options,
 	struct mrq_env **ret_open, struct mrq_error *err)
 {
-	int fd MRQ_CLEANUP(mrq_close) =
-		open(env->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int fd MRQ_CLEANUP(mrq_close) = open(
+		env->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
 
 	if (fd < 0 && errno == ELOOP)
-		return mrq_fail(err, MRQ_E_CONFIG,
-				"the %s '%s' is a symbolic link; put the file itself there",
-				env->what, env->path);
+		return mrq_fail(
+			err, MRQ_E_CONFIG,
+			"the %s '%s' is a symbolic link; put the file itself there",
+			env->what, env->path);
 	if (fd < 0 && errno == ENOENT) {
 		env->made = true;
-		return options->mode != MRQ_ENV_EXISTING ?
-			       MRQ_OK :
-			       mrq_fail(err, MRQ_E_NOT_FOUND, "there is no %s '%s'",
-					env->what, env->path);
+		return options->mode != MRQ_ENV_EXISTING
+			       ? MRQ_OK
+			       : mrq_fail(err, MRQ_E_NOT_FOUND, "there is no %s '%s'",
+					  env->what, env->path);
 	}
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return mrq_fail_sys(err, "cannot open the %s '%s'", env->what, env->path);
+		return mrq_fail_sys(err, "cannot open the %s '%s'", env->what,
+				    env->path);
 	MRQ_TRY(check_file(env, &st, err));
 	env->made = st.st_size == 0;
 	if (env->made && options->mode == MRQ_ENV_EXISTING)
 		return fail_damaged(env, "it is empty", err);
 	if (!env->made && options->mode == MRQ_ENV_NEW)
-		return mrq_fail(err, MRQ_E_EXISTS, "the %s '%s' exists already", env->what,
-				env->path);
+		return mrq_fail(err, MRQ_E_EXISTS, "the %s '%s' exists already",
+				env->what, env->path);
 	*ret_open = registry_find(&st);
 	return *ret_open ? MRQ_OK : check_content(env, fd, &st, err);
 }
@@ -191,13 +198,15 @@ open_databases(struct mrq_env *env, const struct mrq_env_options *options)
 
 	if (rc == 0)
 		rc = mdb_txn_begin(env->env, NULL, 0, &txn);
-	for (unsigned i = 0; rc == 0 && i < MRQ_ENV_DATABASES && options->databases[i]; i++)
+	for (unsigned i = 0; rc == 0 && i < MRQ_ENV_DATABASES && options->databases[i];
+	     i++)
 		rc = mdb_dbi_open(txn, options->databases[i], MDB_CREATE, &env->dbi[i]);
 	return rc == 0 ? mdb_txn_commit(MRQ_STEAL(txn)) : rc;
 }
 
 static enum mrq_status
-open_env(struct mrq_env *env, const struct mrq_env_options *options, struct mrq_error *err)
+open_env(struct mrq_env *env, const struct mrq_env_options *options,
+	 struct mrq_error *err)
 {
 	struct stat st;
 	int fd;
@@ -219,15 +228,16 @@ open_env(struct mrq_env *env, const struct mrq_env_options *options, struct mrq_
 	if (rc != 0)
 		return mrq_env_fail(env, rc, "open", err);
 	if (fstat(fd, &st) < 0)
-		return mrq_fail_sys(err, "cannot examine the %s '%s'", env->what, env->path);
+		return mrq_fail_sys(err, "cannot examine the %s '%s'", env->what,
+				    env->path);
 	env->dev = st.st_dev;
 	env->ino = st.st_ino;
 	return MRQ_OK;
 }
 
 static enum mrq_status
-open_registered(const char *dir, const struct mrq_env_options *options, struct mrq_env **ret,
-		struct mrq_error *err)
+open_registered(const char *dir, const struct mrq_env_options *options,
+		struct mrq_env **ret, struct mrq_error *err)
 {
 	struct mrq_env *env MRQ_CLEANUP(env_free) = calloc(1, sizeof(*env));
 	struct mrq_env *already = NULL;
@@ -235,7 +245,8 @@ open_registered(const char *dir, const struct mrq_env_options *options, struct m
 	if (!env || asprintf(&env->path, "%s/%s", dir, options->name) < 0) {
 		if (env)
 			env->path = NULL;
-		return mrq_fail(err, MRQ_E_NOMEM, "no memory for the %s", options->what);
+		return mrq_fail(err, MRQ_E_NOMEM, "no memory for the %s",
+				options->what);
 	}
 	env->what = options->what;
 	env->remedy = options->remedy;
@@ -254,8 +265,8 @@ open_registered(const char *dir, const struct mrq_env_options *options, struct m
 }
 
 enum mrq_status
-mrq_env_open(const char *dir, const struct mrq_env_options *options, struct mrq_env **ret,
-	     struct mrq_error *err)
+mrq_env_open(const char *dir, const struct mrq_env_options *options,
+	     struct mrq_env **ret, struct mrq_error *err)
 {
 	MRQ_TRY(check_folder(dir, options->what, err));
 	(void)pthread_mutex_lock(&registry_lock);
@@ -284,7 +295,8 @@ enum mrq_status
 mrq_env_begin(const struct mrq_env *env, enum mrq_env_access access, MDB_txn **ret,
 	      struct mrq_error *err)
 {
-	int rc = mdb_txn_begin(env->env, NULL, access == MRQ_ENV_READ ? MDB_RDONLY : 0, ret);
+	int rc = mdb_txn_begin(env->env, NULL, access == MRQ_ENV_READ ? MDB_RDONLY : 0,
+			       ret);
 
 	return rc == 0 ? MRQ_OK : mrq_env_fail(env, rc, "read", err);
 }

@@ -25,8 +25,9 @@ struct mrq_env_options {
 	const char *name;   /* of the file in the folder */
 	enum mrq_env_open mode;
 	size_t map_bytes;
-	unsigned flags;		       /* besides MDB_NOSUBDIR and MDB_NOTLS */
-	const char *const *databases;  /* named ones, NULL at the end; at most MRQ_ENV_DATABASES */
+	unsigned flags; /* besides MDB_NOSUBDIR and MDB_NOTLS */
+	const char *const
+		*databases; /* named ones, NULL at the end; at most MRQ_ENV_DATABASES */
 };
 #define MRQ_ENV_DATABASES 4
 
@@ -50,7 +51,8 @@ struct mrq_env {
  */
 MRQ_MUST_CHECK enum mrq_status mrq_env_open(const char *dir,
 					    const struct mrq_env_options *options,
-					    struct mrq_env **ret, struct mrq_error *err);
+					    struct mrq_env **ret,
+					    struct mrq_error *err);
 void mrq_env_close(struct mrq_env *env);
 MRQ_DEFINE_CLEANUP(mrq_env_close, struct mrq_env *)
 
@@ -78,6 +80,7 @@ MRQ_MUST_CHECK enum mrq_status mrq_env_commit(const struct mrq_env *env, MDB_txn
  *
  * Returns MRQ_OK; MRQ_E_DAMAGED with what is wrong; MRQ_E_BUSY; MRQ_E_SYS; MRQ_E_NOMEM.
  */
-MRQ_MUST_CHECK enum mrq_status mrq_env_check(int fd, uint64_t size, struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status mrq_env_check(int fd, uint64_t size,
+					     struct mrq_error *err);
 
 #endif

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define MACHINE_ID_CHARS 32
-#define CREATE_TRIES	 4
+#define CREATE_TRIES     4
 
 static enum mrq_status
 load_machine_id(const char *path, char ret[static MACHINE_ID_CHARS + 1],
@@ -46,21 +46,23 @@ check_secret(const char *path, const struct stat *st, struct mrq_error *err)
 		return mrq_fail(err, MRQ_E_CONFIG,
 				"machine secret '%s' is not a regular file", path);
 	if (st->st_uid != geteuid() && st->st_uid != 0)
-		return mrq_fail(err, MRQ_E_CONFIG,
-				"machine secret '%s' belongs to uid %u; it must belong to "
-				"uid %u",
-				path, (unsigned)st->st_uid, (unsigned)geteuid());
+		return mrq_fail(
+			err, MRQ_E_CONFIG,
+			"machine secret '%s' belongs to uid %u; it must belong to "
+			"uid %u",
+			path, (unsigned)st->st_uid, (unsigned)geteuid());
 	if (st->st_mode & (S_IRWXG | S_IRWXO))
 		return mrq_fail(err, MRQ_E_CONFIG,
 				"machine secret '%s' is open to group or others; run "
 				"'chmod 0600' on it",
 				path);
 	if (st->st_size != MRQ_KEY_BYTES)
-		return mrq_fail(err, MRQ_E_CONFIG,
-				"machine secret '%s' has %lld bytes instead of %d; put a "
-				"backup back, or move it away and start with an empty "
-				"cache",
-				path, (long long)st->st_size, MRQ_KEY_BYTES);
+		return mrq_fail(
+			err, MRQ_E_CONFIG,
+			"machine secret '%s' has %lld bytes instead of %d; put a "
+			"backup back, or move it away and start with an empty "
+			"cache",
+			path, (long long)st->st_size, MRQ_KEY_BYTES);
 	return MRQ_OK;
 }
 
@@ -68,8 +70,8 @@ check_secret(const char *path, const struct stat *st, struct mrq_error *err)
 static enum mrq_status
 load_secret(const char *path, struct mrq_seal_key *ret, struct mrq_error *err)
 {
-	int fd MRQ_CLEANUP(mrq_close) = open(
-		path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int fd MRQ_CLEANUP(mrq_close) =
+		open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
 
 	if (fd < 0 && errno == ENOENT)
@@ -111,7 +113,8 @@ write_secret(struct new_secret *s, struct mrq_error *err)
 	mrq_seal_key_random(&key);
 	if (fchmod(s->fd, 0600) < 0)
 		return mrq_fail_sys(err, "cannot set the mode of '%s'", s->path);
-	MRQ_TRY(mrq_pwrite_full(s->fd, &key, sizeof(key), 0, "the machine secret", err));
+	MRQ_TRY(mrq_pwrite_full(s->fd, &key, sizeof(key), 0, "the machine secret",
+				err));
 	if (fsync(s->fd) < 0)
 		return mrq_fail_sys(err, "cannot sync '%s'", s->path);
 	return MRQ_OK;
@@ -126,7 +129,8 @@ sync_folder_of(const char *path, struct mrq_error *err)
 
 	if (!folder)
 		return mrq_fail(err, MRQ_E_NOMEM, "no memory for the path '%s'", path);
-	int fd MRQ_CLEANUP(mrq_close) = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd MRQ_CLEANUP(mrq_close) =
+		open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || fsync(fd) < 0)
 		return mrq_fail_sys(err, "cannot sync folder '%s'", folder);
 	return MRQ_OK;
@@ -164,12 +168,13 @@ load_or_make(const char *path, struct mrq_seal_key *ret, struct mrq_error *err)
 		MRQ_TRY(make_secret(path, err));
 	}
 	return mrq_fail(err, MRQ_E_BUSY,
-			"machine secret '%s' vanishes while it is made; try again", path);
+			"machine secret '%s' vanishes while it is made; try again",
+			path);
 }
 
 enum mrq_status
-mrq_machine_key(const char *secret_path, const char *machine_id_path, const char *purpose,
-		struct mrq_seal_key *ret, struct mrq_error *err)
+mrq_machine_key(const char *secret_path, const char *machine_id_path,
+		const char *purpose, struct mrq_seal_key *ret, struct mrq_error *err)
 {
 	struct mrq_seal_key secret MRQ_CLEANUP(mrq_seal_key_wipe) = { 0 };
 	char machine_id[MACHINE_ID_CHARS + 1];

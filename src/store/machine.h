@@ -15,9 +15,8 @@
  * @machine_id_path /etc/machine-id
  * @purpose       "licence-cache", "authority-keys", ...
  */
-MRQ_MUST_CHECK enum mrq_status mrq_machine_key(const char *secret_path,
-					       const char *machine_id_path,
-					       const char *purpose, struct mrq_seal_key *ret,
-					       struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status
+mrq_machine_key(const char *secret_path, const char *machine_id_path,
+		const char *purpose, struct mrq_seal_key *ret, struct mrq_error *err);
 
 #endif

@@ -183,8 +183,8 @@ mrq_state_get(struct mrq_state_txn *txn, const char *collection, const char *key
 static enum mrq_status
 need_write(const struct mrq_state_txn *txn, struct mrq_error *err)
 {
-	return txn->writes ? MRQ_OK :
-			     mrq_fail(err, MRQ_E_INVAL,
+	return txn->writes ? MRQ_OK
+			   : mrq_fail(err, MRQ_E_INVAL,
 				      "a reading transaction cannot change the state");
 }
 
@@ -240,10 +240,9 @@ walk_range(struct mrq_state_txn *txn, MDB_cursor *cursor, struct state_key *pref
 		    memcmp(text, prefix->bytes, prefix->len) != 0)
 			return MRQ_OK;
 		if (text[name.mv_size - 1] != '\0')
-			return mrq_fail(err, MRQ_E_DAMAGED,
-					"the %s '%s' has a wrong key; %s",
-					txn->env->what, txn->env->path,
-					txn->env->remedy);
+			return mrq_fail(
+				err, MRQ_E_DAMAGED, "the %s '%s' has a wrong key; %s",
+				txn->env->what, txn->env->path, txn->env->remedy);
 		if (!visit(text + prefix->len, value.mv_data, value.mv_size, arg))
 			return MRQ_OK;
 		rc = mdb_cursor_get(cursor, &name, &value, MDB_NEXT);

@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MRQ_STATE_SCHEMA 1
-#define MRQ_STATE_KEY_MAX 400u
+#define MRQ_STATE_SCHEMA    1
+#define MRQ_STATE_KEY_MAX   400u
 #define MRQ_STATE_VALUE_MAX (1024u * 1024u)
 
 struct mrq_state;
@@ -23,7 +23,8 @@ struct mrq_state_txn;
 enum mrq_state_open { MRQ_STATE_EXISTING, MRQ_STATE_NEW };
 /** MRQ_E_NOT_FOUND / MRQ_E_EXISTS by mode; MRQ_E_VERSION; MRQ_E_DAMAGED with what to do. */
 MRQ_MUST_CHECK enum mrq_status mrq_state_open(const char *dir, enum mrq_state_open mode,
-					      struct mrq_state **ret, struct mrq_error *err);
+					      struct mrq_state **ret,
+					      struct mrq_error *err);
 void mrq_state_close(struct mrq_state *state);
 MRQ_DEFINE_CLEANUP(mrq_state_close, struct mrq_state *)
 
@@ -51,10 +52,12 @@ MRQ_MUST_CHECK enum mrq_status mrq_state_delete(struct mrq_state_txn *txn,
 						const char *collection, const char *key,
 						struct mrq_error *err);
 /** In key order; return false to stop. */
-typedef bool (*mrq_state_visit)(const char *key, const void *value, size_t len, void *arg);
+typedef bool (*mrq_state_visit)(const char *key, const void *value, size_t len,
+				void *arg);
 MRQ_MUST_CHECK enum mrq_status mrq_state_each(struct mrq_state_txn *txn,
-					      const char *collection, mrq_state_visit visit,
-					      void *arg, struct mrq_error *err);
+					      const char *collection,
+					      mrq_state_visit visit, void *arg,
+					      struct mrq_error *err);
 /** A number that grows with every committed write, so that readers notice change cheaply,
  * also when another process wrote. */
 MRQ_MUST_CHECK enum mrq_status mrq_state_epoch(struct mrq_state *state, uint64_t *ret,

@@ -68,9 +68,10 @@ place_remove(void **state)
 CHECK_UNUSED static struct mrq_audit_log *
 log_open(const struct place *p, unsigned sinks)
 {
-	struct mrq_audit_options options = {
-		.path = p->log, .sinks = sinks, .host = "host.example", .signer = p->signer
-	};
+	struct mrq_audit_options options = { .path = p->log,
+					     .sinks = sinks,
+					     .host = "host.example",
+					     .signer = p->signer };
 	struct mrq_audit_log *log = NULL;
 	struct mrq_error err = { 0 };
 

@@ -54,14 +54,17 @@ w3c_has_the_fields_of_the_usage_log(void **state)
 		text,
 		"#Version: 1.1\n#Software: marque\n"
 		"#Fields: date\ttime\trow-id\trequest-type\tuser-id\tresult\t"
-		"correlation-id\tcontent-id\towner-email\tissuer\ttemplate-id\tfile-name\t"
+		"correlation-id\tcontent-id\towner-email\tissuer\ttemplate-id\tfile-"
+		"name\t"
 		"date-published\tc-info\tc-ip\tadmin-action\tacting-as-user\n"
 		"2026-03-01\t10:00:00\t2\topen\tann@example.com\tSuccess\tc-1\t"
 		"cd000000-0000-0000-0000-000000000000\towner@example.com\t"
 		"issuer@example.com\tef000000-0000-0000-0000-000000000000\t"
-		"\"my \"\"file\"\", 1\\u000a.txt\"\t2026-03-01T10:00:00Z\t/usr/bin/cat\t"
+		"\"my \"\"file\"\", "
+		"1\\u000a.txt\"\t2026-03-01T10:00:00Z\t/usr/bin/cat\t"
 		"192.0.2.7\ttrue\tboss@example.com\n"
-		"2026-03-01\t10:01:00\t3\tAcquireLicense\t-\tAccessDenied\t-\t-\t-\t-\t-\t"
+		"2026-03-01\t10:01:00\t3\tAcquireLicense\t-\tAccessDenied\t-\t-\t-\t-"
+		"\t-\t"
 		"\"-\"\t-\t-\t-\t-\t-\n"
 		"2026-03-01\t10:01:00\t4\tAcquireLicense\t-\tno-key\t-\t-\t-\t-\t-\t"
 		"\"-\"\t-\t-\t-\t-\t-\n");
@@ -140,7 +143,8 @@ json_is_the_lines_themselves(void **state)
 	assert_string_equal(text, lines);
 	free(lines);
 	free(text);
-	text = export_text(p, MRQ_AUDIT_JSON, &(struct mrq_audit_filter){ .result = 2 });
+	text = export_text(p, MRQ_AUDIT_JSON,
+			   &(struct mrq_audit_filter){ .result = 2 });
 	assert_null(strstr(text, "\"granted\""));
 	assert_non_null(strstr(text, "\"denied\""));
 	free(text);
@@ -155,13 +159,13 @@ a_failing_output_is_reported(void **state)
 	write_log(p);
 	int fd = open("/dev/full", O_WRONLY);
 	for (int f = MRQ_AUDIT_JSON; f <= MRQ_AUDIT_W3C; f++)
-		check_status(mrq_audit_export(p->log, NULL, (enum mrq_audit_format)f, fd,
-					      &err),
+		check_status(mrq_audit_export(p->log, NULL, (enum mrq_audit_format)f,
+					      fd, &err),
 			     MRQ_E_SYS, &err);
 	check_status(mrq_audit_export(p->log, NULL, (enum mrq_audit_format)9, 1, &err),
 		     MRQ_E_INVAL, &err);
-	check_status(mrq_audit_export(p->log, NULL, MRQ_AUDIT_JSON, -1, &err), MRQ_E_SYS,
-		     &err);
+	check_status(mrq_audit_export(p->log, NULL, MRQ_AUDIT_JSON, -1, &err),
+		     MRQ_E_SYS, &err);
 	(void)close(fd);
 }
 

@@ -21,7 +21,8 @@ the_first_line_is_genesis_the_last_a_checkpoint(void **state)
 	assert_int_equal(count_lines(p->log), 4);
 	mrq_audit_log_close(log);
 	assert_int_equal(count_lines(p->log), 5);
-	assert_true(file_has(p->log, "\"event\":\"checkpoint\",\"mark\":\"genesis\",\"jws\":"));
+	assert_true(file_has(p->log,
+			     "\"event\":\"checkpoint\",\"mark\":\"genesis\",\"jws\":"));
 	struct mrq_audit_verdict v = verify_whole(p);
 	assert_int_equal(v.records, 5);
 	assert_int_equal(v.checkpoints, 2);
@@ -94,7 +95,8 @@ checkpoints_are_not_for_callers(void **state)
 	struct mrq_audit_log *log = log_open(p, 0);
 	struct mrq_audit_record r = { .event = MRQ_AUDIT_CHECKPOINT };
 
-	check_status(mrq_audit_append(log, &r, MRQ_AUDIT_KERNEL, &err), MRQ_E_INVAL, &err);
+	check_status(mrq_audit_append(log, &r, MRQ_AUDIT_KERNEL, &err), MRQ_E_INVAL,
+		     &err);
 	mrq_audit_log_close(log);
 	assert_int_equal(count_lines(p->log), 0);
 }
@@ -265,8 +267,8 @@ a_short_write_leaves_whole_lines(void **state)
 	assert_int_equal(stat(p->log, &before), 0);
 	for (rlim_t room = 0; room < 240; room += 40) {
 		limit_size((rlim_t)before.st_size + room);
-		check_status(mrq_audit_append(log, &r, MRQ_AUDIT_KERNEL, &err), MRQ_E_AUDIT,
-			     &err);
+		check_status(mrq_audit_append(log, &r, MRQ_AUDIT_KERNEL, &err),
+			     MRQ_E_AUDIT, &err);
 		assert_int_equal(err.sys_errno, EFBIG);
 		assert_int_equal(stat(p->log, &after), 0);
 		assert_int_equal(after.st_size, before.st_size);
@@ -290,7 +292,8 @@ close_tells_of_a_loss(void **state)
 	append_n(log, 1);
 	assert_int_equal(stat(p->log, &st), 0);
 	limit_size((rlim_t)st.st_size);
-	check_status(mrq_audit_append(log, &r, MRQ_AUDIT_KERNEL, NULL), MRQ_E_AUDIT, NULL);
+	check_status(mrq_audit_append(log, &r, MRQ_AUDIT_KERNEL, NULL), MRQ_E_AUDIT,
+		     NULL);
 	limit_size(RLIM_INFINITY);
 	mrq_audit_log_close(log);
 	assert_true(file_has(p->log, "\"lost\":1"));
@@ -324,7 +327,8 @@ run_workers(struct mrq_audit_log *log, unsigned n, enum mrq_audit_durability how
 
 	for (int i = 0; i < 8; i++) {
 		workers[i] = (struct worker){ .log = log, .how = how, .n = n };
-		assert_int_equal(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
+		assert_int_equal(pthread_create(&threads[i], NULL, work, &workers[i]),
+				 0);
 	}
 	for (int i = 0; i < 8; i++) {
 		(void)pthread_join(threads[i], NULL);

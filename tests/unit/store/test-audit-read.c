@@ -75,25 +75,33 @@ each_member_of_a_filter_selects(void **state)
 
 	fill_log(p);
 	assert_int_equal(search(p, (struct mrq_audit_filter){ 0 }), 6);
-	assert_int_equal(search(p, (struct mrq_audit_filter){ .principal = "ann@example.com" }),
-			 2);
-	assert_int_equal(search(p, (struct mrq_audit_filter){ .principal = "ANN@Example.com" }),
-			 2);
+	assert_int_equal(
+		search(p, (struct mrq_audit_filter){ .principal = "ann@example.com" }),
+		2);
+	assert_int_equal(
+		search(p, (struct mrq_audit_filter){ .principal = "ANN@Example.com" }),
+		2);
 	assert_int_equal(search(p, (struct mrq_audit_filter){ .principal = "ann" }), 0);
 	assert_int_equal(search(p, (struct mrq_audit_filter){ .event = "rename" }), 2);
-	assert_int_equal(search(p, (struct mrq_audit_filter){ .event = "checkpoint" }), 2);
+	assert_int_equal(search(p, (struct mrq_audit_filter){ .event = "checkpoint" }),
+			 2);
 	assert_int_equal(search(p, (struct mrq_audit_filter){ .result = 1 }), 3);
 	assert_int_equal(search(p, (struct mrq_audit_filter){ .result = 2 }), 1);
 	assert_int_equal(search(p, (struct mrq_audit_filter){ .super_user = true }), 2);
-	assert_int_equal(search(p, (struct mrq_audit_filter){
-					   .file_id = "AB000000-0000-0000-0000-000000000000" }),
-			 2);
-	assert_int_equal(search(p, (struct mrq_audit_filter){
-					   .content_id =
-						   "cd000000-0000-0000-0000-000000000000" }),
-			 2);
-	assert_int_equal(search(p, (struct mrq_audit_filter){ .from = t, .to = t + 5 }), 1);
-	assert_int_equal(search(p, (struct mrq_audit_filter){ .from = t, .to = t + 10 }), 4);
+	assert_int_equal(
+		search(p,
+		       (struct mrq_audit_filter){
+			       .file_id = "AB000000-0000-0000-0000-000000000000" }),
+		2);
+	assert_int_equal(
+		search(p,
+		       (struct mrq_audit_filter){
+			       .content_id = "cd000000-0000-0000-0000-000000000000" }),
+		2);
+	assert_int_equal(search(p, (struct mrq_audit_filter){ .from = t, .to = t + 5 }),
+			 1);
+	assert_int_equal(
+		search(p, (struct mrq_audit_filter){ .from = t, .to = t + 10 }), 4);
 	assert_int_equal(search(p, (struct mrq_audit_filter){ .to = t - 1 }), 0);
 	assert_int_equal(search(p, (struct mrq_audit_filter){ .from = t + 11 }), 2);
 }
@@ -104,13 +112,16 @@ a_path_matches_itself_and_what_is_below(void **state)
 	struct place *p = *state;
 
 	fill_log(p);
-	assert_int_equal(search(p, (struct mrq_audit_filter){ .path = "a/b/c.txt" }), 1);
+	assert_int_equal(search(p, (struct mrq_audit_filter){ .path = "a/b/c.txt" }),
+			 1);
 	assert_int_equal(search(p, (struct mrq_audit_filter){ .path = "a/b" }), 2);
 	assert_int_equal(search(p, (struct mrq_audit_filter){ .path = "a/b/" }), 2);
 	assert_int_equal(search(p, (struct mrq_audit_filter){ .path = "a" }), 3);
 	assert_int_equal(search(p, (struct mrq_audit_filter){ .path = "a/b/c" }), 0);
-	assert_int_equal(search(p, (struct mrq_audit_filter){ .path = "bytes \xff" }), 1);
-	assert_int_equal(search(p, (struct mrq_audit_filter){ .path = "bytes \xff/f" }), 1);
+	assert_int_equal(search(p, (struct mrq_audit_filter){ .path = "bytes \xff" }),
+			 1);
+	assert_int_equal(search(p, (struct mrq_audit_filter){ .path = "bytes \xff/f" }),
+			 1);
 }
 
 static void
@@ -168,7 +179,8 @@ lines_that_are_no_records_are_passed_over(void **state)
 	fill_log(p);
 	FILE *f = fopen(p->log, "a");
 	memset(big, 'x', sizeof(big) - 1);
-	(void)fprintf(f, "not JSON\n[1]\n%s\n{\"event\":\"rename\",\"event\":\"x\"}\n", big);
+	(void)fprintf(f, "not JSON\n[1]\n%s\n{\"event\":\"rename\",\"event\":\"x\"}\n",
+		      big);
 	(void)fprintf(f, "{\"event\":\"rename\"}\n{\"event\":\"rena");
 	(void)fclose(f);
 	logged[0] = '\0';
@@ -185,9 +197,10 @@ no_log_is_not_found(void **state)
 	struct hits h = { 0 };
 	struct mrq_error err = { 0 };
 
-	check_status(mrq_audit_search(p->log, NULL, count_hit, &h, &err), MRQ_E_NOT_FOUND,
+	check_status(mrq_audit_search(p->log, NULL, count_hit, &h, &err),
+		     MRQ_E_NOT_FOUND, &err);
+	check_status(mrq_audit_search(p->dir, NULL, count_hit, &h, &err), MRQ_E_INVAL,
 		     &err);
-	check_status(mrq_audit_search(p->dir, NULL, count_hit, &h, &err), MRQ_E_INVAL, &err);
 }
 
 int

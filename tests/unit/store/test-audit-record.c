@@ -18,9 +18,11 @@ format(const struct mrq_audit_record *r)
 	assert_true(text.end <= sizeof(text.at));
 	assert_int_equal(text.at[text.end - 1], '\n');
 	assert_null(memchr(text.at + text.start, '\n', text.end - text.start - 1));
-	json_t *o = mrq_audit_line_parse(text.at + text.start, text.end - text.start - 1);
+	json_t *o =
+		mrq_audit_line_parse(text.at + text.start, text.end - text.start - 1);
 	if (!o)
-		print_error("%.*s\n", (int)(text.end - text.start), text.at + text.start);
+		print_error("%.*s\n", (int)(text.end - text.start),
+			    text.at + text.start);
 	assert_non_null(o);
 	return o;
 }
@@ -172,7 +174,8 @@ what_does_not_fit_is_cut_and_said_so(void **state)
 	(void)state;
 	for (int fill = 1; fill < 256; fill += 3) {
 		memset(huge, fill, sizeof(huge) - 1);
-		r.new_path = r.program = r.reason = r.mount = r.owner = r.principal = huge;
+		r.new_path = r.program = r.reason = r.mount = r.owner = r.principal =
+			huge;
 		r.correlation = r.ground = r.label_name = huge;
 		json_t *o = format(&r);
 		assert_true(json_is_true(json_object_get(o, "cut")));
@@ -218,6 +221,43 @@ every_length_around_the_limit_is_valid(void **state)
 	}
 }
 
+/* As a tagged item: ".It Va NAME" or ".It Cm NAME", perhaps with others. */
+static bool
+man_has_item(const char *page, const char *macro, const char *name)
+{
+	char start[32];
+	size_t len = strlen(name);
+
+	(void)snprintf(start, sizeof(start), "\n.It %s ", macro);
+	for (const char *at = page; (at = strstr(at, start));) {
+		const char *end = strchr(++at, '\n');
+		for (const char *c = at; (c = strstr(c, name)) && c < end; c++) {
+			if (c[-1] == ' ' && (c[len] == ' ' || c[len] == '\n'))
+				return true;
+		}
+	}
+	return false;
+}
+
+static void
+the_man_page_names_all_members_and_events(void **state)
+{
+	size_t len;
+	char *page = slurp(AUDIT_MAN, &len);
+
+	(void)state;
+	for (size_t i = 0; mrq_audit_member_names[i]; i++) {
+		if (!man_has_item(page, "Va", mrq_audit_member_names[i]))
+			fail_msg("member %s is missing", mrq_audit_member_names[i]);
+	}
+	for (int e = MRQ_AUDIT_START; e <= MRQ_AUDIT_CHECKPOINT; e++) {
+		const char *name = mrq_audit_event_name((enum mrq_audit_event)e);
+		if (!man_has_item(page, "Cm", name))
+			fail_msg("event %s is missing", name);
+	}
+	free(page);
+}
+
 int
 main(void)
 {
@@ -230,6 +270,7 @@ main(void)
 		cmocka_unit_test(what_does_not_fit_is_cut_and_said_so),
 		cmocka_unit_test(a_cut_keeps_whole_characters),
 		cmocka_unit_test(every_length_around_the_limit_is_valid),
+		cmocka_unit_test(the_man_page_names_all_members_and_events),
 	};
 	return CHECK_MAIN(tests);
 }

@@ -57,7 +57,8 @@ journald_gets_native_fields(void **state)
 	mrq_audit_log_close(log);
 	ssize_t n = take(fd, buf, sizeof(buf));
 	assert_true(n > 0);
-	assert_non_null(strstr(buf, "MESSAGE=open granted: two?lines by ann@example.com\n"));
+	assert_non_null(
+		strstr(buf, "MESSAGE=open granted: two?lines by ann@example.com\n"));
 	assert_non_null(strstr(buf, "PRIORITY=6\n"));
 	assert_non_null(strstr(buf, "SYSLOG_IDENTIFIER=marque\n"));
 	assert_non_null(strstr(buf, "MARQUE_EVENT=open\n"));
@@ -85,10 +86,11 @@ syslog_gets_rfc_5424(void **state)
 	check_ok(mrq_audit_append(log, &r, MRQ_AUDIT_KERNEL, &err), &err);
 	mrq_audit_log_close(log);
 	assert_true(take(fd, buf, sizeof(buf)) > 0);
-	(void)snprintf(start, sizeof(start),
-		       "<84>1 2026-03-01T10:00:00.123456Z host.example marque %ld open - "
-		       "@cee:{\"seq\":2,\"prev\":\"",
-		       (long)getpid());
+	(void)snprintf(
+		start, sizeof(start),
+		"<84>1 2026-03-01T10:00:00.123456Z host.example marque %ld open - "
+		"@cee:{\"seq\":2,\"prev\":\"",
+		(long)getpid());
 	assert_memory_equal(buf, start, strlen(start));
 	assert_int_equal(buf[strlen(buf) - 1], '}');
 	(void)close(fd);
@@ -113,8 +115,8 @@ a_missing_service_does_not_hold_anything_up(void **state)
 	char path[96], buf[65536];
 
 	(void)snprintf(path, sizeof(path), "%s/journal", p->dir);
-	struct mrq_audit_log *log = open_with(
-		p, MRQ_AUDIT_SINK_JOURNALD | MRQ_AUDIT_SINK_SYSLOG, path);
+	struct mrq_audit_log *log =
+		open_with(p, MRQ_AUDIT_SINK_JOURNALD | MRQ_AUDIT_SINK_SYSLOG, path);
 	mrq_log_set_sink(count_notices, MRQ_LOG_NOTICE, NULL);
 	notices = 0;
 	append_n(log, 5);
@@ -161,7 +163,8 @@ services_get_what_the_file_refused(void **state)
 	(void)snprintf(p->log, sizeof(p->log), "/dev/full");
 	struct mrq_audit_log *log = open_with(p, MRQ_AUDIT_SINK_SYSLOG, path);
 	struct mrq_audit_record r = sample_record("x");
-	check_status(mrq_audit_append(log, &r, MRQ_AUDIT_KERNEL, &err), MRQ_E_AUDIT, &err);
+	check_status(mrq_audit_append(log, &r, MRQ_AUDIT_KERNEL, &err), MRQ_E_AUDIT,
+		     &err);
 	mrq_audit_log_close(log);
 	assert_true(take(fd, buf, sizeof(buf)) > 0);
 	assert_non_null(strstr(buf, "@cee:{\"time\":"));

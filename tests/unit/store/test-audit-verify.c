@@ -5,7 +5,7 @@
 #include <jansson.h>
 
 #define RECORDS 200
-#define LINES	(RECORDS + 2) /* genesis, checkpoint at the end */
+#define LINES   (RECORDS + 2) /* genesis, checkpoint at the end */
 
 struct lines {
 	char *text;
@@ -40,8 +40,8 @@ write_order(const struct place *p, const struct lines *l, const int *order)
 
 	assert_non_null(f);
 	for (; *order >= 0; order++)
-		(void)fwrite(l->at[*order], 1, (size_t)(l->at[*order + 1] - l->at[*order]),
-			     f);
+		(void)fwrite(l->at[*order], 1,
+			     (size_t)(l->at[*order + 1] - l->at[*order]), f);
 	assert_int_equal(fclose(f), 0);
 }
 
@@ -53,8 +53,8 @@ expect_bad(const struct place *p, const char *jwk, uint64_t line)
 
 	check_status(mrq_audit_verify(p->log, jwk, &v, &err), MRQ_E_FORGED, &err);
 	if (v.bad_line != line)
-		fail_msg("line %u pointed at as %s, not %u", (unsigned)v.bad_line, v.bad_what,
-			 (unsigned)line);
+		fail_msg("line %u pointed at as %s, not %u", (unsigned)v.bad_line,
+			 v.bad_what, (unsigned)line);
 	assert_string_equal(v.bad_file, p->log);
 	assert_non_null(strstr(err.msg, p->log));
 	return v;
@@ -112,7 +112,8 @@ a_repeated_line_is_found(void **state)
 
 	for (int i = 0; i < LINES; i++) {
 		make_order(order);
-		memmove(order + i + 1, order + i, sizeof(*order) * (size_t)(LINES + 1 - i));
+		memmove(order + i + 1, order + i,
+			sizeof(*order) * (size_t)(LINES + 1 - i));
 		write_order(p, &l, order);
 		struct mrq_audit_verdict v = expect_bad(p, NULL, (uint64_t)i + 2);
 		assert_string_equal(v.bad_what, "removed or reordered");
@@ -131,9 +132,10 @@ flip(struct place *p, struct lines *l, int line, size_t off, char to)
 		return;
 	*at = to;
 	spit(p->log, l->text, l->len);
-	if (mrq_audit_verify(p->log, p->jwk, &(struct mrq_audit_verdict){ 0 }, NULL) == MRQ_OK)
-		fail_msg("line %d, byte %u: '%c' to '%c' is not found", line, (unsigned)off,
-			 was, to);
+	if (mrq_audit_verify(p->log, p->jwk, &(struct mrq_audit_verdict){ 0 }, NULL) ==
+	    MRQ_OK)
+		fail_msg("line %d, byte %u: '%c' to '%c' is not found", line,
+			 (unsigned)off, was, to);
 	(void)expect_bad(p, p->jwk, (uint64_t)line + 1);
 	/* Without the key the line before the last has only the last to testify. */
 	if (line < LINES - 1)
@@ -149,8 +151,8 @@ an_edited_line_is_found(void **state)
 
 	for (int i = 0; i < LINES; i++) {
 		size_t len = (size_t)(l.at[i + 1] - l.at[i]);
-		flip(p, &l, i, 7, '9');	       /* seq */
-		flip(p, &l, i, 40, 'x');       /* prev */
+		flip(p, &l, i, 7, '9');  /* seq */
+		flip(p, &l, i, 40, 'x'); /* prev */
 		flip(p, &l, i, len / 2, '!');
 		flip(p, &l, i, len / 2, '"');
 		flip(p, &l, i, len - 2, ' ');
@@ -299,6 +301,34 @@ no_log_and_bad_keys_have_their_status(void **state)
 	assert_int_not_equal(mrq_audit_verify(p->log, "{}", &v, &err), MRQ_OK);
 }
 
+/* The log in marque-audit(5): its lines begin with a number; \e is mdoc's backslash. */
+static void
+the_example_of_the_man_page_verifies(void **state)
+{
+	struct place *p = *state;
+	struct mrq_audit_verdict v;
+	struct mrq_error err = { 0 };
+	char line[4096];
+	FILE *in = fopen(AUDIT_MAN, "r"), *out = fopen(p->log, "w");
+
+	assert_non_null(in);
+	assert_non_null(out);
+	while (fgets(line, sizeof(line), in)) {
+		if (strncmp(line, "{\"seq\":", 7) != 0 || line[7] < '0' ||
+		    line[7] > '9')
+			continue;
+		for (char *c = line; *c; c++) {
+			(void)fputc(*c, out);
+			c += c[0] == '\\' && c[1] == 'e';
+		}
+	}
+	(void)fclose(in);
+	assert_int_equal(fclose(out), 0);
+	check_ok(mrq_audit_verify(p->log, NULL, &v, &err), &err);
+	assert_int_equal(v.records, 4);
+	assert_int_equal(v.checkpoints, 2);
+}
+
 int
 main(void)
 {
@@ -314,6 +344,7 @@ main(void)
 		PLACE_TEST(unfinished_and_foreign_lines_are_found),
 		PLACE_TEST(a_hole_between_files_is_found),
 		PLACE_TEST(no_log_and_bad_keys_have_their_status),
+		PLACE_TEST(the_example_of_the_man_page_verifies),
 	};
 	return CHECK_MAIN(tests);
 }

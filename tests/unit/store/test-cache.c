@@ -5,7 +5,7 @@
 
 #include "store/cache.h"
 
-#define NOW INT64_C(1772359200)
+#define NOW   INT64_C(1772359200)
 #define LATER (NOW + 1000000)
 
 static struct mrq_seal_key key;
@@ -29,15 +29,15 @@ make_digest(unsigned n, uint8_t ret[static MRQ_SHA256_BYTES])
 }
 
 static void
-put(struct mrq_cache *c, const char *who, unsigned n, const char *value, int64_t never_after,
-    int64_t now)
+put(struct mrq_cache *c, const char *who, unsigned n, const char *value,
+    int64_t never_after, int64_t now)
 {
 	uint8_t digest[MRQ_SHA256_BYTES];
 	struct mrq_error err = { 0 };
 
 	make_digest(n, digest);
-	check_ok(mrq_cache_licence_put(c, who, digest, value, strlen(value), never_after, now,
-				       &err),
+	check_ok(mrq_cache_licence_put(c, who, digest, value, strlen(value),
+				       never_after, now, &err),
 		 &err);
 }
 
@@ -114,9 +114,11 @@ another_key_opens_nothing(void **state)
 	mrq_seal_key_random(&other);
 	struct mrq_cache *d = NULL;
 	/* Also while it is open under the right one. */
-	check_status(mrq_cache_open(p->dir, &other, NULL, &d, &err), MRQ_E_DAMAGED, &err);
+	check_status(mrq_cache_open(p->dir, &other, NULL, &d, &err), MRQ_E_DAMAGED,
+		     &err);
 	mrq_cache_close(c);
-	check_status(mrq_cache_open(p->dir, &other, NULL, &d, &err), MRQ_E_DAMAGED, &err);
+	check_status(mrq_cache_open(p->dir, &other, NULL, &d, &err), MRQ_E_DAMAGED,
+		     &err);
 	assert_non_null(strstr(err.msg, "sealed on another machine"));
 	assert_non_null(strstr(err.msg, "cache.mdb"));
 	assert_non_null(strstr(err.msg, "remove this file"));
@@ -143,15 +145,17 @@ changed_values_are_damaged(void **state)
 	(void)snprintf(file, sizeof(file), "%s/cache.mdb", p->dir);
 	char *text = slurp(file, &len);
 	memcpy(mark, "\x88\x77\x66\x55\x44\x33\x22\x11", 8);
-	for (char *at = text; (at = memmem(at, len - (size_t)(at - text), mark, 8)); hits++)
+	for (char *at = text; (at = memmem(at, len - (size_t)(at - text), mark, 8));
+	     hits++)
 		*at++ = 0; /* another never_after */
 	assert_true(hits > 0);
 	spit(file, text, len);
 	free(text);
 	c = cache_open(p, NULL);
 	make_digest(1, digest);
-	check_status(mrq_cache_licence_get(c, "ann@example.com", digest, NOW, &buf, &err),
-		     MRQ_E_DAMAGED, &err);
+	check_status(
+		mrq_cache_licence_get(c, "ann@example.com", digest, NOW, &buf, &err),
+		MRQ_E_DAMAGED, &err);
 	mrq_cache_close(c);
 }
 
@@ -168,22 +172,24 @@ lengths_are_bounded(void **state)
 	memset(value, 'v', MRQ_CACHE_DOCUMENT_MAX + 1);
 	memset(name, 'n', sizeof(name));
 	make_digest(1, digest);
-	check_ok(mrq_cache_licence_put(c, "a", digest, value, MRQ_CACHE_VALUE_MAX, LATER, NOW,
-				       &err),
+	check_ok(mrq_cache_licence_put(c, "a", digest, value, MRQ_CACHE_VALUE_MAX,
+				       LATER, NOW, &err),
 		 &err);
 	check_ok(mrq_cache_licence_get(c, "a", digest, NOW, &buf, &err), &err);
 	assert_int_equal(buf.len, MRQ_CACHE_VALUE_MAX);
 	assert_memory_equal(buf.data, value, buf.len);
 	mrq_secret_buf_clear(&buf);
-	check_status(mrq_cache_licence_put(c, "a", digest, value, MRQ_CACHE_VALUE_MAX + 1,
-					   LATER, NOW, &err),
+	check_status(mrq_cache_licence_put(c, "a", digest, value,
+					   MRQ_CACHE_VALUE_MAX + 1, LATER, NOW, &err),
 		     MRQ_E_LIMIT, &err);
 	name[MRQ_PRINCIPAL_MAX + 1] = '\0';
 	check_status(mrq_cache_licence_put(c, name, digest, "x", 1, LATER, NOW, &err),
 		     MRQ_E_LIMIT, &err);
-	check_status(mrq_cache_document_put(c, "d", value, MRQ_CACHE_DOCUMENT_MAX + 1, &err),
-		     MRQ_E_LIMIT, &err);
-	check_ok(mrq_cache_document_put(c, "d", value, MRQ_CACHE_DOCUMENT_MAX, &err), &err);
+	check_status(
+		mrq_cache_document_put(c, "d", value, MRQ_CACHE_DOCUMENT_MAX + 1, &err),
+		MRQ_E_LIMIT, &err);
+	check_ok(mrq_cache_document_put(c, "d", value, MRQ_CACHE_DOCUMENT_MAX, &err),
+		 &err);
 	name[MRQ_CACHE_DOCUMENT_NAME_MAX + 1] = '\0';
 	check_status(mrq_cache_document_put(c, name, "x", 1, &err), MRQ_E_LIMIT, &err);
 	check_status(mrq_cache_document_put(c, "", "x", 1, &err), MRQ_E_INVAL, &err);
@@ -220,8 +226,8 @@ struct seen {
 };
 
 static bool
-see(const char *principal, const uint8_t digest[static MRQ_SHA256_BYTES], const void *value,
-    size_t len, int64_t stored, int64_t never_after, void *arg)
+see(const char *principal, const uint8_t digest[static MRQ_SHA256_BYTES],
+    const void *value, size_t len, int64_t stored, int64_t never_after, void *arg)
 {
 	struct seen *s = arg;
 
@@ -266,7 +272,8 @@ sweep_takes_what_is_past(void **state)
 		put(c, "ann@example.com", i, "a", NOW + i, NOW);
 	put(c, "ann@example.com", 200, "always", INT64_MAX, NOW);
 	expect(c, "ann@example.com", 10, "a", NOW + 10);
-	expect(c, "ann@example.com", 10, NULL, NOW + 11); /* not given out, swept or not */
+	expect(c, "ann@example.com", 10, NULL,
+	       NOW + 11); /* not given out, swept or not */
 	check_ok(mrq_cache_sweep(c, NOW + 50, &n, &err), &err);
 	assert_int_equal(n, 50);
 	expect(c, "ann@example.com", 49, NULL, NOW);
@@ -312,8 +319,8 @@ the_least_recently_used_go_first(void **state)
 		uint8_t digest[MRQ_SHA256_BYTES];
 		struct mrq_secret_buf buf = { 0 };
 		make_digest(i, digest);
-		left += mrq_cache_licence_get(c, "ann@example.com", digest, NOW, &buf, NULL) ==
-			MRQ_OK;
+		left += mrq_cache_licence_get(c, "ann@example.com", digest, NOW, &buf,
+					      NULL) == MRQ_OK;
 		mrq_secret_buf_clear(&buf);
 	}
 	assert_int_equal(left, 2);
@@ -404,14 +411,16 @@ static void
 sequences_are_bounded(void **state)
 {
 	struct place *p = *state;
-	struct mrq_cache *c = cache_open(p, &(struct mrq_cache_options){ .max_sequences = 64 });
+	struct mrq_cache *c =
+		cache_open(p, &(struct mrq_cache_options){ .max_sequences = 64 });
 	struct mrq_error err = { 0 };
 	unsigned left = 0;
 
 	for (unsigned i = 0; i < 1000; i++) {
 		struct mrq_cache_sequence s = sequence(i, i + 1);
 		(void)note(c, NOW + i); /* the time of a last use */
-		check_ok(mrq_cache_sequence_put(c, &s, 1, MRQ_SEQUENCE_RAISE, &err), &err);
+		check_ok(mrq_cache_sequence_put(c, &s, 1, MRQ_SEQUENCE_RAISE, &err),
+			 &err);
 	}
 	for (unsigned i = 0; i < 1000; i++) {
 		struct mrq_cache_sequence s = sequence(i, 0);
@@ -433,7 +442,8 @@ documents_come_back(void **state)
 	struct mrq_secret_buf buf = { 0 };
 	struct mrq_error err = { 0 };
 
-	check_status(mrq_cache_document_get(c, "policy", &buf, &err), MRQ_E_NOT_FOUND, &err);
+	check_status(mrq_cache_document_get(c, "policy", &buf, &err), MRQ_E_NOT_FOUND,
+		     &err);
 	assert_non_null(strstr(err.msg, "policy"));
 	check_ok(mrq_cache_document_put(c, "policy", "old", 3, &err), &err);
 	check_ok(mrq_cache_document_put(c, "policy", "newer", 5, &err), &err);
@@ -453,23 +463,25 @@ static void
 a_full_file_makes_room(void **state)
 {
 	struct place *p = *state;
-	struct mrq_cache *c = cache_open(p, &(struct mrq_cache_options){ .map_bytes = 1u << 20 });
+	struct mrq_cache *c =
+		cache_open(p, &(struct mrq_cache_options){ .map_bytes = 1u << 20 });
 	struct mrq_error err = { 0 };
 	uint8_t digest[MRQ_SHA256_BYTES];
 	char *value = calloc(1, 1u << 20);
 
 	for (unsigned i = 0; i < 200; i++) {
 		make_digest(i, digest);
-		check_ok(mrq_cache_licence_put(c, "ann@example.com", digest, value, 20000,
-					       LATER, NOW + i, &err),
+		check_ok(mrq_cache_licence_put(c, "ann@example.com", digest, value,
+					       20000, LATER, NOW + i, &err),
 			 &err);
 	}
 	struct mrq_secret_buf buf = { 0 };
 	make_digest(199, digest);
-	check_ok(mrq_cache_licence_get(c, "ann@example.com", digest, NOW, &buf, &err), &err);
+	check_ok(mrq_cache_licence_get(c, "ann@example.com", digest, NOW, &buf, &err),
+		 &err);
 	mrq_secret_buf_clear(&buf);
-	check_status(mrq_cache_document_put(c, "huge", value, 1u << 20, &err), MRQ_E_LIMIT,
-		     &err);
+	check_status(mrq_cache_document_put(c, "huge", value, 1u << 20, &err),
+		     MRQ_E_LIMIT, &err);
 	assert_non_null(strstr(err.msg, "is full"));
 	assert_non_null(strstr(err.msg, "cache.mdb"));
 	put(c, "ann@example.com", 7, "still works", LATER, NOW + 300);
@@ -499,13 +511,14 @@ foreign_and_newer_files_are_refused(void **state)
 	mrq_cache_close(cache_open(p, NULL));
 	size_t len;
 	char *text = slurp(file, &len);
-	for (char *at = text; (at = memmem(at, len - (size_t)(at - text), "schema", 6)); at += 6)
+	for (char *at = text; (at = memmem(at, len - (size_t)(at - text), "schema", 6));
+	     at += 6)
 		at[6] = 9;
 	spit(file, text, len);
 	free(text);
 	check_status(mrq_cache_open(p->dir, &key, NULL, &c, &err), MRQ_E_VERSION, &err);
-	check_status(mrq_cache_open("/nonexistent", &key, NULL, &c, &err), MRQ_E_NOT_FOUND,
-		     &err);
+	check_status(mrq_cache_open("/nonexistent", &key, NULL, &c, &err),
+		     MRQ_E_NOT_FOUND, &err);
 }
 
 static void *
@@ -522,7 +535,8 @@ hammer(void *arg)
 		put(c, who, i, who, LATER, NOW + i);
 		expect(c, who, i, who, NOW + i + 100);
 		(void)note(c, NOW + i * 10);
-		check_ok(mrq_cache_sequence_put(c, &s, 1, MRQ_SEQUENCE_RAISE, NULL), NULL);
+		check_ok(mrq_cache_sequence_put(c, &s, 1, MRQ_SEQUENCE_RAISE, NULL),
+			 NULL);
 	}
 	return NULL;
 }

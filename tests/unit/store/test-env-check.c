@@ -10,7 +10,7 @@
 #include "store/env.h"
 #include "store/state.h"
 
-#define STEPS	  400
+#define STEPS     400
 #define MUTATIONS 1500
 
 /* The same in each run, unless the environment says otherwise. */
@@ -55,12 +55,13 @@ random_step(struct mrq_state *s, uint64_t *seed)
 	check_ok(mrq_state_begin(s, MRQ_STATE_WRITE, &txn, &err), &err);
 	for (unsigned i = check_next(seed) % 20; i > 0; i--) {
 		random_key(seed, name);
-		size_t len = check_next(seed) % 8 ? check_next(seed) % 600 :
-						    check_next(seed) % sizeof(value);
+		size_t len = check_next(seed) % 8 ? check_next(seed) % 600
+						  : check_next(seed) % sizeof(value);
 		if (check_next(seed) % 3 == 0)
 			(void)!mrq_state_delete(txn, "collection", name, NULL);
 		else
-			check_ok(mrq_state_put(txn, "collection", name, value, len, &err),
+			check_ok(mrq_state_put(txn, "collection", name, value, len,
+					       &err),
 				 &err);
 	}
 	if (check_next(seed) % 10 == 0)
@@ -85,7 +86,8 @@ what_lmdb_wrote_is_sound(void **state)
 		struct mrq_state_txn *reader = NULL;
 		/* Now and then a reader holds old pages back. */
 		if (i % 5 == 0)
-			check_ok(mrq_state_begin(s, MRQ_STATE_READ, &reader, &err), &err);
+			check_ok(mrq_state_begin(s, MRQ_STATE_READ, &reader, &err),
+				 &err);
 		random_step(s, &seed);
 		random_step(s, &seed);
 		mrq_state_abort(reader);
@@ -169,7 +171,8 @@ static void
 mutate(char *text, size_t len, uint64_t *seed)
 {
 	size_t page = check_next(seed) % (len / 4096) * 4096;
-	size_t off = check_next(seed) % 3 ? check_next(seed) % 200 : check_next(seed) % 4096;
+	size_t off =
+		check_next(seed) % 3 ? check_next(seed) % 200 : check_next(seed) % 4096;
 
 	switch (check_next(seed) % 4) {
 	case 0:
@@ -182,7 +185,8 @@ mutate(char *text, size_t len, uint64_t *seed)
 		memset(text + page, 0, 4096);
 		break;
 	default:
-		memcpy(text + page, text + check_next(seed) % (len / 4096) * 4096, 4096);
+		memcpy(text + page, text + check_next(seed) % (len / 4096) * 4096,
+		       4096);
 		break;
 	}
 }

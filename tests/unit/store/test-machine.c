@@ -74,8 +74,8 @@ refused(const struct paths *paths, const char *named)
 	struct mrq_seal_key key = { 0 };
 	struct mrq_error err = { 0 };
 
-	check_status(mrq_machine_key(paths->secret, paths->id, "x", &key, &err), MRQ_E_CONFIG,
-		     &err);
+	check_status(mrq_machine_key(paths->secret, paths->id, "x", &key, &err),
+		     MRQ_E_CONFIG, &err);
 	assert_non_null(strstr(err.msg, named));
 }
 
@@ -108,8 +108,7 @@ unsafe_secrets_are_refused(void **state)
 static void
 a_wrong_machine_id_is_refused(void **state)
 {
-	static const char *const wrong[] = { "",
-					     "uninitialized\n",
+	static const char *const wrong[] = { "", "uninitialized\n",
 					     "0123456789ABCDEF0123456789abcdef\n",
 					     "0123456789abcdef0123456789abcde\n",
 					     "0123456789abcdef0123456789abcdef0\n" };
@@ -133,9 +132,10 @@ no_folder_is_a_system_error(void **state)
 	struct mrq_seal_key key = { 0 };
 	struct mrq_error err = { 0 };
 
-	(void)snprintf(paths.secret, sizeof(paths.secret), "%s/none/machine.key", p->dir);
-	check_status(mrq_machine_key(paths.secret, paths.id, "x", &key, &err), MRQ_E_SYS,
-		     &err);
+	(void)snprintf(paths.secret, sizeof(paths.secret), "%s/none/machine.key",
+		       p->dir);
+	check_status(mrq_machine_key(paths.secret, paths.id, "x", &key, &err),
+		     MRQ_E_SYS, &err);
 }
 
 static void *

@@ -62,18 +62,20 @@ open_by_mode(void **state)
 	char file[128];
 	struct stat st;
 
-	check_status(mrq_state_open(p->dir, MRQ_STATE_EXISTING, &s, &err), MRQ_E_NOT_FOUND,
-		     &err);
+	check_status(mrq_state_open(p->dir, MRQ_STATE_EXISTING, &s, &err),
+		     MRQ_E_NOT_FOUND, &err);
 	s = state_open(p, MRQ_STATE_NEW);
 	mrq_state_close(s);
 	(void)snprintf(file, sizeof(file), "%s/authority.mdb", p->dir);
 	assert_int_equal(stat(file, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
-	check_status(mrq_state_open(p->dir, MRQ_STATE_NEW, &s, &err), MRQ_E_EXISTS, &err);
+	check_status(mrq_state_open(p->dir, MRQ_STATE_NEW, &s, &err), MRQ_E_EXISTS,
+		     &err);
 	s = state_open(p, MRQ_STATE_EXISTING);
 	/* Also while it is open. */
 	struct mrq_state *t = NULL;
-	check_status(mrq_state_open(p->dir, MRQ_STATE_NEW, &t, &err), MRQ_E_EXISTS, &err);
+	check_status(mrq_state_open(p->dir, MRQ_STATE_NEW, &t, &err), MRQ_E_EXISTS,
+		     &err);
 	mrq_state_close(s);
 	mrq_state_close(NULL);
 	check_status(mrq_state_open("/nonexistent", MRQ_STATE_NEW, &s, &err),
@@ -337,8 +339,8 @@ unsafe_and_foreign_files_are_refused(void **state)
 	assert_int_equal(rename(other, file), 0);
 	size_t len;
 	char *text = slurp(file, &len);
-	for (char *at = text; (at = memmem(at, len - (size_t)(at - text), "schema\0", 7));
-	     at += 7)
+	for (char *at = text;
+	     (at = memmem(at, len - (size_t)(at - text), "schema\0", 7)); at += 7)
 		at[7] = 9;
 	spit(file, text, len);
 	free(text);
