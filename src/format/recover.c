@@ -503,7 +503,7 @@ static enum mrq_status
 recover_once(struct recovery *r, struct mrq_recovered *ret, struct mrq_error *err)
 {
 	struct mrq_error journal = { .status = MRQ_OK };
-	enum mrq_status why, s = MRQ_OK;
+	enum mrq_status why = MRQ_OK, s = MRQ_OK;
 	size_t n = 0;
 
 	MRQ_TRY(read_header(r, &why, err));
