@@ -117,7 +117,7 @@ fill(struct mrq_fs *fs, struct mrq_dir *dir, enum mrq_readdir how, char *buf, si
 {
 	size_t used = 0;
 	for (;;) {
-		const struct dirent64 *d;
+		const struct dirent64 *d = NULL;
 		enum mrq_status st = peek(dir, &d, err);
 		if (st != MRQ_OK && used == 0)
 			return st;
