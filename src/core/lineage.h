@@ -7,7 +7,8 @@
  * least that one, by whatever means it copies.  marquefs(8) "Labels follow the data".
  *
  * A mark reaches the process itself, processes it forked afterwards (by ancestry and start
- * time), and those of its process group that hold a pipe or socket or were orphaned: a pipeline.
+ * time), and those of its process group that read from a pipe or socket or were orphaned: a
+ * pipeline.
  * Thread-safe.
  */
 #include "base/cleanup.h"

@@ -313,6 +313,27 @@ mrq_process_load(pid_t pid, struct mrq_process *ret)
 	return true;
 }
 
+/** Can data come in through this descriptor of a process: the reading end of a pipe, a socket? */
+static bool
+brings_data(int dirfd, pid_t tgid, const char *name)
+{
+	char to[32], path[64], text[256];
+	unsigned long octal = 0;
+	ssize_t n = readlinkat(dirfd, name, to, sizeof(to) - 1);
+	to[n > 0 ? n : 0] = 0;
+	if (!strncmp(to, "socket:", 7))
+		return true;
+	if (strncmp(to, "pipe:", 5) != 0)
+		return false;
+	(void)snprintf(path, sizeof(path), "/proc/%d/fdinfo/%.16s", tgid, name);
+	const char *flags = read_proc(AT_FDCWD, path, text, sizeof(text))
+				    ? strstr(text, "flags:")
+				    : NULL;
+	if (flags)
+		octal = strtoul(flags + 6, NULL, 8);
+	return !flags || (octal & O_ACCMODE) != O_WRONLY;
+}
+
 bool
 mrq_process_piped(pid_t tgid)
 {
@@ -322,12 +343,8 @@ mrq_process_piped(pid_t tgid)
 	if (!dir)
 		return true; /* cannot tell: the stricter answer */
 	const struct dirent *e;
-	while ((e = readdir(dir))) {
-		char to[32];
-		ssize_t n = readlinkat(dirfd(dir), e->d_name, to, sizeof(to) - 1);
-		to[n > 0 ? n : 0] = 0;
-		if (!strncmp(to, "pipe:", 5) || !strncmp(to, "socket:", 7))
+	while ((e = readdir(dir)))
+		if (e->d_name[0] != '.' && brings_data(dirfd(dir), tgid, e->d_name))
 			return true;
-	}
 	return false;
 }

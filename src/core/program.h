@@ -46,7 +46,7 @@ void mrq_programs_identify(struct mrq_programs *programs, pid_t pid,
 			   struct mrq_program_info *ret);
 /** Read the process of a thread from /proc; false when it is gone or unknown. */
 bool mrq_process_load(pid_t pid, struct mrq_process *ret);
-/** Does it hold a pipe or a socket? */
+/** Can it be fed by another process: does it hold the reading end of a pipe, or a socket? */
 bool mrq_process_piped(pid_t tgid);
 
 #endif
