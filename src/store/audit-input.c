@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BUFFER (4u * MRQ_AUDIT_LINE_MAX)
+#define BUFFER ((size_t)4 * MRQ_AUDIT_LINE_MAX)
 
 /* A writer holds the lock while a record is half written. */
 static enum mrq_status

@@ -19,8 +19,8 @@
 #include <stdbool.h>
 
 #define MRQ_CACHE_SCHEMA                1
-#define MRQ_CACHE_VALUE_MAX             (256u * 1024u)
-#define MRQ_CACHE_DOCUMENT_MAX          (16u * 1024u * 1024u)
+#define MRQ_CACHE_VALUE_MAX             262144u
+#define MRQ_CACHE_DOCUMENT_MAX          16777216u
 #define MRQ_CACHE_DOCUMENT_NAME_MAX     128u
 #define MRQ_CACHE_LICENCES_MAX_DEFAULT  100000u
 #define MRQ_CACHE_SEQUENCES_MAX_DEFAULT 1000000u

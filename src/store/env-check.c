@@ -98,7 +98,7 @@ read_meta(int fd, uint64_t off, uint64_t page, struct meta *ret, struct mrq_erro
 static enum mrq_status
 newest_meta(int fd, size_t *ret_psize, struct meta *ret, struct mrq_error *err)
 {
-	struct meta a, b;
+	struct meta a = { 0 }, b = { 0 };
 
 	MRQ_TRY(read_meta(fd, 0, 0, &a, err));
 	size_t psize = a.free.pad;
@@ -224,6 +224,8 @@ check_overflow(struct check *c, uint64_t first, uint32_t len, enum kind kind,
 	return check_free_list(c, first, list, len, err);
 }
 
+/* Recursion ends: by DEPTH_MAX in a tree, and only the main tree holds trees. */
+/* NOLINTBEGIN(misc-no-recursion) */
 static enum mrq_status check_tree(struct check *c, const struct tree *t, enum kind kind,
 				  struct mrq_error *err);
 
@@ -292,6 +294,8 @@ check_tree(struct check *c, const struct tree *t, enum kind kind, struct mrq_err
 	return check_page(c, t->root, t->depth, kind, err);
 }
 
+/* NOLINTEND(misc-no-recursion) */
+
 static enum mrq_status
 check_snapshot(struct check *c, struct mrq_error *err)
 {
@@ -313,7 +317,7 @@ enum mrq_status
 mrq_env_check(int fd, uint64_t size, struct mrq_error *err)
 {
 	struct check c = { .fd = fd, .size = size };
-	struct meta after;
+	struct meta after = { 0 };
 
 	MRQ_TRY(newest_meta(fd, &c.psize, &c.meta, err));
 	enum mrq_status s = check_snapshot(&c, err);

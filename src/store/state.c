@@ -164,7 +164,7 @@ enum mrq_status
 mrq_state_get(struct mrq_state_txn *txn, const char *collection, const char *key,
 	      const void **ret, size_t *ret_len, struct mrq_error *err)
 {
-	struct state_key full;
+	struct state_key full = { .len = 0 };
 	MDB_val value;
 
 	MRQ_TRY(make_key(collection, key, &full, err));
@@ -192,7 +192,7 @@ enum mrq_status
 mrq_state_put(struct mrq_state_txn *txn, const char *collection, const char *key,
 	      const void *value, size_t len, struct mrq_error *err)
 {
-	struct state_key full;
+	struct state_key full = { .len = 0 };
 	MDB_val space = value_of(NULL, len);
 
 	MRQ_TRY(need_write(txn, err));
@@ -214,7 +214,7 @@ enum mrq_status
 mrq_state_delete(struct mrq_state_txn *txn, const char *collection, const char *key,
 		 struct mrq_error *err)
 {
-	struct state_key full;
+	struct state_key full = { .len = 0 };
 
 	MRQ_TRY(need_write(txn, err));
 	MRQ_TRY(make_key(collection, key, &full, err));
@@ -254,7 +254,7 @@ enum mrq_status
 mrq_state_each(struct mrq_state_txn *txn, const char *collection, mrq_state_visit visit,
 	       void *arg, struct mrq_error *err)
 {
-	struct state_key prefix;
+	struct state_key prefix = { .len = 0 };
 	MDB_cursor *cursor MRQ_CLEANUP(mdb_cursor_close) = NULL;
 
 	MRQ_TRY(make_key(collection, "-", &prefix, err));

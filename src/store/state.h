@@ -15,7 +15,7 @@
 
 #define MRQ_STATE_SCHEMA    1
 #define MRQ_STATE_KEY_MAX   400u
-#define MRQ_STATE_VALUE_MAX (1024u * 1024u)
+#define MRQ_STATE_VALUE_MAX 1048576u
 
 struct mrq_state;
 struct mrq_state_txn;
