@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "authority/admin-call.h"
-#include "authority/people.h"
 #include "base/bytes.h"
 #include "crypto/hash.h"
 
@@ -152,15 +151,22 @@ struct touching {
 };
 
 static bool
+is_text(const char *want, const char *text, size_t len)
+{
+	return want && strlen(want) == len && memcmp(want, text, len) == 0;
+}
+
+static bool
 touching_visit(const char *key, const void *value, size_t len, void *arg)
 {
 	struct touching *of = arg;
-	struct mrq_membership m;
+	const char *text = value;
+	size_t group;
 
-	if (!mrq_membership_parse(value, len, &m))
+	if (!mrq_membership_split(value, len, &group))
 		return true;
-	bool hit = (of->group && strcmp(m.group, of->group) == 0) ||
-		   (of->member && strcmp(m.member, of->member) == 0);
+	bool hit = is_text(of->group, text, group) ||
+		   is_text(of->member, text + group + 1, len - group - 1);
 	return !hit || json_array_append_new(of->keys, json_string(key)) == 0;
 }
 
@@ -356,21 +362,20 @@ mrq_groups_list(struct mrq_state_txn *txn, json_t **ret, struct mrq_error *err)
 {
 	json_t *groups MRQ_CLEANUP(json_decref) = json_object();
 	json_t *array MRQ_CLEANUP(json_decref) = json_array();
-	struct mrq_membership *members MRQ_CLEANUP(free) = NULL;
-	size_t n;
+	struct mrq_members members MRQ_CLEANUP(mrq_members_clear) = { 0 };
 	const char *mail;
 	json_t *group;
 
 	if (!groups || !array)
 		return mrq_json_no_memory(err);
 	MRQ_TRY(mrq_doc_each(txn, MRQ_IN_GROUPS, group_by_mail, groups, err));
-	MRQ_TRY(mrq_members_load(txn, &members, &n, err));
-	for (size_t i = 0; i < n; i++) {
-		json_t *list = json_object_get(
-			json_object_get(groups, members[i].group), "members");
+	MRQ_TRY(mrq_members_load(txn, &members, err));
+	for (size_t i = 0; i < members.n; i++) {
+		const struct mrq_membership *m = &members.items[i];
+		json_t *list =
+			json_object_get(json_object_get(groups, m->group), "members");
 		if (list)
-			MRQ_TRY(mrq_array_append(list, json_string(members[i].member),
-						err));
+			MRQ_TRY(mrq_array_append(list, json_string(m->member), err));
 	}
 	json_object_foreach(groups, mail, group)
 	{

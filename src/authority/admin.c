@@ -133,13 +133,6 @@ members_check(const struct verb *verb, json_t *args, struct mrq_error *err)
 }
 
 static enum mrq_status
-answer_take(struct mrq_admin_call *call, char **ret, struct mrq_error *err)
-{
-	*ret = json_dumps(call->answer, JSON_COMPACT);
-	return *ret ? MRQ_OK : mrq_json_no_memory(err);
-}
-
-static enum mrq_status
 call_run(const struct verb *verb, struct mrq_admin_call *call, char **ret,
 	 struct mrq_error *err)
 {
@@ -149,7 +142,7 @@ call_run(const struct verb *verb, struct mrq_admin_call *call, char **ret,
 	MRQ_TRY(mrq_state_begin(call->a->state, verb->access, &txn, err));
 	call->txn = txn;
 	MRQ_TRY(verb->handler(call, err));
-	MRQ_TRY(answer_take(call, &answer, err));
+	MRQ_TRY(mrq_object_dump(call->answer, &answer, err));
 	if (verb->access == MRQ_STATE_WRITE)
 		MRQ_TRY(mrq_state_commit(MRQ_STEAL(txn), err));
 	*ret = MRQ_STEAL(answer);
@@ -167,9 +160,6 @@ mrq_authority_admin(struct mrq_authority *a, const char *verb_name, const char *
 	if (!verb)
 		return mrq_fail(err, MRQ_E_INVAL,
 				"'%.64s' is no command of an authority", verb_name);
-	if (len > MRQ_ADMIN_ARGS_MAX)
-		return mrq_fail(err, MRQ_E_LIMIT, "arguments of %zu bytes exceed %u", len,
-				MRQ_ADMIN_ARGS_MAX);
 	MRQ_TRY(mrq_object_parse(text, len, "arguments", &args, err));
 	MRQ_TRY(members_check(verb, args, err));
 	struct mrq_admin_call call = {

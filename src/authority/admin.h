@@ -5,7 +5,8 @@
 /* Administrative commands: a table of verb, members and handler.  JSON: marque-authority(5). */
 #include "authority/authority.h"
 
-/** As mrq_admin of <marque/authority.h>, without the audit record. */
+/** As mrq_admin of <marque/authority.h>, without the audit record; args of at most
+ * MRQ_JSON_TEXT_MAX bytes. */
 MRQ_MUST_CHECK enum mrq_status mrq_authority_admin(struct mrq_authority *a, const char *verb,
 						   const char *args, int64_t now, char **ret,
 						   struct mrq_error *err);

@@ -28,9 +28,7 @@ jwk_decode(const json_t *o, const char *member, struct mrq_public_key **ret,
 
 	if (!json_is_object(jwk))
 		return mrq_member_bad(err, member, "an object");
-	text = json_dumps(jwk, JSON_COMPACT);
-	if (!text)
-		return mrq_json_no_memory(err);
+	MRQ_TRY(mrq_object_dump(jwk, &text, err));
 	return mrq_public_key_parse(text, strlen(text), ret, err);
 }
 
@@ -158,13 +156,15 @@ mrq_certificate_verify(const char *jws, size_t len, mrq_org_key_lookup lookup, v
 static enum mrq_status
 members_encode(const struct mrq_certificate *crt, json_t *o, struct mrq_error *err)
 {
-	char jwk[MRQ_JWK_MAX];
+	char text[MRQ_JWK_MAX];
+	json_t *jwk = NULL;
 
-	mrq_public_key_format(crt->key, jwk);
 	MRQ_TRY(mrq_member_put(o, "v", json_integer(CERTIFICATE_VERSION), err));
 	MRQ_TRY(mrq_member_put(o, "org", json_string(crt->org), err));
 	MRQ_TRY(mrq_member_put(o, "sub", json_string(crt->subject), err));
-	MRQ_TRY(mrq_member_put(o, "jwk", json_loads(jwk, 0, NULL), err));
+	mrq_public_key_format(crt->key, text);
+	MRQ_TRY(mrq_object_parse(text, strlen(text), "a JWK", &jwk, err));
+	MRQ_TRY(mrq_member_put(o, "jwk", jwk, err));
 	MRQ_TRY(mrq_member_put(o, "nbf", json_integer(crt->not_before), err));
 	return mrq_member_put(o, "exp", json_integer(crt->not_after), err);
 }
@@ -180,12 +180,12 @@ mrq_certificate_sign(const struct mrq_private_key *org_key,
 	if (!o)
 		return mrq_json_no_memory(err);
 	MRQ_TRY(members_encode(crt, o, err));
-	payload = json_dumps(o, JSON_COMPACT);
-	if (!payload)
-		return mrq_json_no_memory(err);
+	MRQ_TRY(mrq_object_dump(o, &payload, err));
 	/* What our decoder would refuse must not be signed. */
-	if (payload_decode(payload, strlen(payload), &same, err) != MRQ_OK)
-		return mrq_while(err, MRQ_E_INVAL, "certifying '%.100s'", crt->subject);
+	enum mrq_status s = payload_decode(payload, strlen(payload), &same, err);
+	if (s != MRQ_OK)
+		return mrq_while(err, s == MRQ_E_FORMAT ? MRQ_E_INVAL : s,
+				 "certifying '%.100s'", crt->subject);
 	return mrq_jws_sign(org_key, MRQ_CERTIFICATE_TYP, payload, strlen(payload), ret,
 			    err);
 }

@@ -42,10 +42,9 @@ enum mrq_status
 mrq_doc_put(struct mrq_state_txn *txn, const char *collection, const char *key,
 	    const json_t *doc, struct mrq_error *err)
 {
-	char *text MRQ_CLEANUP(free) = json_dumps(doc, JSON_COMPACT);
+	char *text MRQ_CLEANUP(free) = NULL;
 
-	if (!text)
-		return mrq_json_no_memory(err);
+	MRQ_TRY(mrq_object_dump(doc, &text, err));
 	return mrq_state_put(txn, collection, key, text, strlen(text), err);
 }
 

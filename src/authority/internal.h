@@ -35,7 +35,6 @@
 #define MRQ_SUPERUSER_SECONDS_MAX (7 * 86400)
 #define MRQ_DAYS_MAX		 MRQ_OFFLINE_DAYS_MAX
 #define MRQ_LICENCE_DAYS_DEFAULT 30
-#define MRQ_ADMIN_ARGS_MAX	 (256u * 1024u * 1024u)
 
 /* ---- keys ---- */
 
@@ -77,8 +76,12 @@ struct mrq_policy_box {
 
 /** member ("user:ann@example.com", "group:devs@example.com") belongs to group (mail). */
 struct mrq_membership {
-	char member[MRQ_PRINCIPAL_MAX + 1];
-	char group[MRQ_MAIL_MAX + 1];
+	const char *member, *group; /* in the text of the table */
+};
+struct mrq_members {
+	struct mrq_membership *items; /* by member, then group */
+	size_t n;
+	char *text;
 };
 
 struct mrq_super_users {
@@ -94,8 +97,7 @@ struct mrq_snapshot {
 	const struct mrq_org_key *current; /* borrowed */
 	const struct mrq_org_key **keys;   /* all, borrowed */
 	size_t n_keys;
-	struct mrq_membership *members; /* by member, then group */
-	size_t n_members;
+	struct mrq_members members;
 	struct mrq_super_users super;
 	struct mrq_revocation_list revoked;
 };
@@ -128,8 +130,14 @@ MRQ_MUST_CHECK enum mrq_status mrq_policy_load(struct mrq_state_txn *txn,
 					       struct mrq_policy_box **ret,
 					       struct mrq_error *err);
 MRQ_MUST_CHECK enum mrq_status mrq_members_load(struct mrq_state_txn *txn,
-						struct mrq_membership **ret, size_t *ret_n,
+						struct mrq_members *ret,
 						struct mrq_error *err);
+void mrq_members_clear(struct mrq_members *members);
+MRQ_DEFINE_CLEANUP_VALUE(mrq_members_clear, struct mrq_members)
+/** Where the memberships of a member begin, or would stand. */
+size_t mrq_members_first(const struct mrq_members *members, const char *member);
+/** Split a value of the state after *ret_group bytes; false when it is damaged. */
+bool mrq_membership_split(const void *value, size_t len, size_t *ret_group);
 MRQ_MUST_CHECK enum mrq_status mrq_super_users_load(struct mrq_state_txn *txn,
 						    struct mrq_super_users *ret,
 						    struct mrq_error *err);

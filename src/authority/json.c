@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/guid.h"
+#include "base/json-doc.h"
 #include "policy/licence.h"
 #include "policy/text.h"
 
@@ -22,24 +23,99 @@ mrq_json_no_memory(struct mrq_error *err)
 	return mrq_fail(err, MRQ_E_NOMEM, "no memory for a JSON document");
 }
 
+/* ---- text to values ---- */
+
+static json_t *value_of(const struct mrq_json_node *node);
+
+static json_t *
+array_of(const struct mrq_json_node *node)
+{
+	json_t *array MRQ_CLEANUP(json_decref) = json_array();
+
+	for (const struct mrq_json_node *item = node->child; item; item = item->next) {
+		if (!array || json_array_append_new(array, value_of(item)) != 0)
+			return NULL;
+	}
+	return MRQ_STEAL(array);
+}
+
+static json_t *
+object_of(const struct mrq_json_node *node)
+{
+	json_t *object MRQ_CLEANUP(json_decref) = json_object();
+
+	for (const struct mrq_json_node *m = node->child; m; m = m->next) {
+		if (!object || json_object_set_new(object, m->name, value_of(m)) != 0)
+			return NULL;
+	}
+	return MRQ_STEAL(object);
+}
+
+/* NULL without memory.  A number that is no integer is kept as such: nobody here wants one. */
+static json_t *
+value_of(const struct mrq_json_node *node)
+{
+	int64_t integer;
+
+	switch (node->kind) {
+	case MRQ_JSON_NULL:
+		return json_null();
+	case MRQ_JSON_FALSE:
+		return json_false();
+	case MRQ_JSON_TRUE:
+		return json_true();
+	case MRQ_JSON_NUMBER:
+		return mrq_json_node_integer(node, &integer) ? json_integer(integer) :
+							       json_real(0.5);
+	case MRQ_JSON_STRING:
+		return json_string(node->text);
+	case MRQ_JSON_ARRAY:
+		return array_of(node);
+	case MRQ_JSON_OBJECT:
+		return object_of(node);
+	}
+	return NULL;
+}
+
+/*
+ * Not json_loadb: when memory fails it, jansson 2.14 may take bytes out of a string and go on, and
+ * an address that lost its end is somebody else's.
+ */
 enum mrq_status
 mrq_object_parse(const char *text, size_t len, const char *what, json_t **ret,
-	       struct mrq_error *err)
+		 struct mrq_error *err)
 {
-	json_error_t why;
-	json_t *object MRQ_CLEANUP(json_decref) =
-		json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
+	struct mrq_json_doc *doc MRQ_CLEANUP(mrq_json_doc_free) = NULL;
+	enum mrq_status s = mrq_json_doc_parse(text, len, &doc, err);
 
-	if (!object && json_error_code(&why) == json_error_out_of_memory)
-		return mrq_json_no_memory(err);
-	if (!object)
-		return mrq_fail(err, MRQ_E_INVAL, "%s is not valid JSON: %s", what,
-				why.text);
-	if (!json_is_object(object))
+	if (s == MRQ_E_NOMEM)
+		return s;
+	if (s != MRQ_OK)
+		return mrq_while(err, s == MRQ_E_FORMAT ? MRQ_E_INVAL : s,
+				 "%s is not valid JSON", what);
+	if (mrq_json_doc_root(doc)->kind != MRQ_JSON_OBJECT)
 		return mrq_fail(err, MRQ_E_INVAL, "%s is no JSON object", what);
-	*ret = MRQ_STEAL(object);
+	json_t *object = value_of(mrq_json_doc_root(doc));
+	if (!object)
+		return mrq_json_no_memory(err);
+	*ret = object;
 	return MRQ_OK;
 }
+
+enum mrq_status
+mrq_object_dump(const json_t *o, char **ret, struct mrq_error *err)
+{
+	char *text MRQ_CLEANUP(free) = json_dumps(o, JSON_COMPACT);
+	json_t *same MRQ_CLEANUP(json_decref) =
+		text ? json_loads(text, 0, NULL) : NULL;
+
+	if (!same || !json_equal(o, same))
+		return mrq_json_no_memory(err);
+	*ret = MRQ_STEAL(text);
+	return MRQ_OK;
+}
+
+/* ---- members ---- */
 
 bool
 mrq_member_has(const json_t *o, const char *member)

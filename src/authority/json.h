@@ -20,9 +20,16 @@
 
 MRQ_DEFINE_CLEANUP(json_decref, json_t *)
 
-/** MRQ_E_INVAL for what is no JSON object; `what` begins the sentence. */
+/** At most MRQ_JSON_TEXT_MAX bytes.  MRQ_E_INVAL for what is no JSON object; `what` begins the
+ * sentence. */
 MRQ_MUST_CHECK enum mrq_status mrq_object_parse(const char *text, size_t len, const char *what,
 					      json_t **ret, struct mrq_error *err);
+/**
+ * Write without white space; *ret malloc'ed.  Read back and compared, since jansson may leave out
+ * a part when memory fails it, and what is written is stored or signed.
+ */
+MRQ_MUST_CHECK enum mrq_status mrq_object_dump(const json_t *o, char **ret,
+					       struct mrq_error *err);
 /** "'member' must be ..." */
 enum mrq_status mrq_member_bad(struct mrq_error *err, const char *member, const char *must);
 enum mrq_status mrq_json_no_memory(struct mrq_error *err);

@@ -31,17 +31,19 @@ static enum mrq_status
 record_put(struct mrq_state_txn *txn, const struct mrq_public_key *key,
 	   enum mrq_key_use use, int64_t now, struct mrq_error *err)
 {
-	char jwk[MRQ_JWK_MAX];
+	char text[MRQ_JWK_MAX];
 	json_t *doc MRQ_CLEANUP(json_decref) = json_object();
+	json_t *jwk = NULL;
 
 	if (!doc)
 		return mrq_json_no_memory(err);
-	mrq_public_key_format(key, jwk);
 	MRQ_TRY(mrq_member_put(doc, "kid", json_string(mrq_public_key_kid(key)), err));
 	MRQ_TRY(mrq_member_put(doc, "use", json_string(use_name(use)), err));
 	MRQ_TRY(mrq_member_put(doc, "state", json_string("active"), err));
 	MRQ_TRY(mrq_member_put_time(doc, "created", now, err));
-	MRQ_TRY(mrq_member_put(doc, "jwk", json_loads(jwk, 0, NULL), err));
+	mrq_public_key_format(key, text);
+	MRQ_TRY(mrq_object_parse(text, strlen(text), "a JWK", &jwk, err));
+	MRQ_TRY(mrq_member_put(doc, "jwk", jwk, err));
 	return mrq_doc_put(txn, MRQ_IN_KEYS, mrq_public_key_kid(key), doc, err);
 }
 
@@ -184,22 +186,31 @@ known(const struct mrq_org_key *first, const char *kid)
 }
 
 static enum mrq_status
+jwk_load(const char *kid, const json_t *doc, struct mrq_public_key **ret,
+	 struct mrq_error *err)
+{
+	const json_t *jwk = json_object_get(doc, "jwk");
+	struct mrq_public_key *key MRQ_CLEANUP(mrq_public_key_free) = NULL;
+	char *text MRQ_CLEANUP(free) = NULL;
+
+	if (!json_is_object(jwk))
+		return mrq_member_bad(err, "jwk", "an object");
+	MRQ_TRY(mrq_object_dump(jwk, &text, err));
+	MRQ_TRY(mrq_public_key_parse(text, strlen(text), &key, err));
+	if (strcmp(mrq_public_key_kid(key), kid) != 0)
+		return mrq_member_bad(err, "jwk", "the key of that id");
+	*ret = MRQ_STEAL(key);
+	return MRQ_OK;
+}
+
+static enum mrq_status
 public_load(const char *kid, const json_t *doc, struct mrq_public_key **ret,
 	    struct mrq_error *err)
 {
 	struct mrq_error why = { 0 };
-	struct mrq_public_key *key MRQ_CLEANUP(mrq_public_key_free) = NULL;
-	char *jwk MRQ_CLEANUP(free) = json_dumps(json_object_get(doc, "jwk"),
-						 JSON_COMPACT | JSON_ENCODE_ANY);
+	enum mrq_status s = jwk_load(kid, doc, ret, &why);
 
-	enum mrq_status s = jwk ? mrq_public_key_parse(jwk, strlen(jwk), &key, &why) :
-				  mrq_member_bad(&why, "jwk", "an object");
-	if (s == MRQ_OK && strcmp(mrq_public_key_kid(key), kid) != 0)
-		s = mrq_member_bad(&why, "jwk", "the key of that id");
-	if (s != MRQ_OK)
-		return mrq_doc_damaged(err, s, MRQ_IN_KEYS, kid, &why);
-	*ret = MRQ_STEAL(key);
-	return MRQ_OK;
+	return s == MRQ_OK ? s : mrq_doc_damaged(err, s, MRQ_IN_KEYS, kid, &why);
 }
 
 struct sync {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "authority/documents.h"
 #include "authority/internal.h"
-#include "authority/people.h"
 #include "policy/text.h"
 
 #include <stdio.h>
@@ -21,108 +20,6 @@ mrq_identity_free(struct mrq_identity *who)
 	free(who->aliases);
 	free(who->groups);
 	free(who);
-}
-
-/* ---- memberships ---- */
-
-struct load {
-	struct mrq_membership *items;
-	size_t n;
-	enum mrq_status status;
-	struct mrq_error *err;
-};
-
-/* Values are "GROUP MEMBER"; a mail address holds no space. */
-bool
-mrq_membership_parse(const void *value, size_t len, struct mrq_membership *ret)
-{
-	const char *text = value;
-	const char *space = memchr(text, ' ', len);
-	size_t group = space ? (size_t)(space - text) : 0;
-
-	if (group == 0 || group > MRQ_MAIL_MAX || len - group - 1 > MRQ_PRINCIPAL_MAX ||
-	    len - group - 1 == 0)
-		return false;
-	memcpy(ret->group, text, group);
-	ret->group[group] = '\0';
-	memcpy(ret->member, space + 1, len - group - 1);
-	ret->member[len - group - 1] = '\0';
-	return true;
-}
-
-static enum mrq_status
-membership_add(struct load *to, const void *value, size_t len)
-{
-	if ((to->n & (to->n - 1)) == 0) {
-		struct mrq_membership *more =
-			reallocarray(to->items, to->n ? 2 * to->n : 1, sizeof(*more));
-		if (!more)
-			return mrq_json_no_memory(to->err);
-		to->items = more;
-	}
-	if (!mrq_membership_parse(value, len, &to->items[to->n]))
-		return mrq_fail(to->err, MRQ_E_DAMAGED,
-				"a group membership of the authority is damaged; restore "
-				"the state folder from a backup");
-	to->n++;
-	return MRQ_OK;
-}
-
-static bool
-membership_visit(const char *key, const void *value, size_t len, void *arg)
-{
-	struct load *to = arg;
-
-	(void)key;
-	to->status = membership_add(to, value, len);
-	return to->status == MRQ_OK;
-}
-
-static int
-membership_order(const void *a, const void *b)
-{
-	const struct mrq_membership *x = a;
-	const struct mrq_membership *y = b;
-	int order = strcmp(x->member, y->member);
-
-	return order != 0 ? order : strcmp(x->group, y->group);
-}
-
-enum mrq_status
-mrq_members_load(struct mrq_state_txn *txn, struct mrq_membership **ret, size_t *ret_n,
-		 struct mrq_error *err)
-{
-	struct load to = { .err = err };
-	enum mrq_status s = mrq_state_each(txn, MRQ_IN_MEMBERS, membership_visit, &to, err);
-
-	if (s == MRQ_OK)
-		s = to.status;
-	if (s != MRQ_OK) {
-		free(to.items);
-		return s;
-	}
-	if (to.n > 0)
-		qsort(to.items, to.n, sizeof(*to.items), membership_order);
-	*ret = to.items;
-	*ret_n = to.n;
-	return MRQ_OK;
-}
-
-/* First membership of a member, or where it would stand. */
-static size_t
-members_first(const struct mrq_snapshot *snap, const char *member)
-{
-	size_t low = 0;
-	size_t high = snap->n_members;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		if (strcmp(snap->members[mid].member, member) < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
 }
 
 /* ---- the identity ---- */
@@ -156,9 +53,10 @@ groups_of(const struct mrq_snapshot *snap, const char *kind, const char *mail,
 	char member[MRQ_PRINCIPAL_MAX + 1];
 
 	(void)snprintf(member, sizeof(member), "%s:%s", kind, mail);
-	for (size_t i = members_first(snap, member);
-	     i < snap->n_members && strcmp(snap->members[i].member, member) == 0; i++)
-		MRQ_TRY(group_add(who, snap->members[i].group, err));
+	const struct mrq_members *all = &snap->members;
+	for (size_t i = mrq_members_first(all, member);
+	     i < all->n && strcmp(all->items[i].member, member) == 0; i++)
+		MRQ_TRY(group_add(who, all->items[i].group, err));
 	return MRQ_OK;
 }
 

@@ -66,9 +66,7 @@ mrq_revocation_list_sign(const struct mrq_private_key *org_key,
 	if (!o)
 		return mrq_json_no_memory(err);
 	MRQ_TRY(members_encode(list, o, err));
-	payload = json_dumps(o, JSON_COMPACT);
-	if (!payload)
-		return mrq_json_no_memory(err);
+	MRQ_TRY(mrq_object_dump(o, &payload, err));
 	return mrq_jws_sign(org_key, MRQ_REVOCATIONS_TYP, payload, strlen(payload), ret,
 			    err);
 }

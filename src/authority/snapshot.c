@@ -9,7 +9,7 @@ snapshot_free(struct mrq_snapshot *snap)
 {
 	mrq_policy_box_free(snap->policy);
 	free(snap->keys);
-	free(snap->members);
+	mrq_members_clear(&snap->members);
 	mrq_super_users_clear(&snap->super);
 	mrq_revocation_list_clear(&snap->revoked);
 	free(snap);
@@ -47,7 +47,7 @@ snapshot_load(struct mrq_authority *a, uint64_t epoch, struct mrq_snapshot **ret
 	MRQ_TRY(mrq_state_begin(a->state, MRQ_STATE_READ, &txn, err));
 	MRQ_TRY(mrq_policy_load(txn, &snap->policy, err));
 	MRQ_TRY(mrq_keys_sync(a, txn, snap, err));
-	MRQ_TRY(mrq_members_load(txn, &snap->members, &snap->n_members, err));
+	MRQ_TRY(mrq_members_load(txn, &snap->members, err));
 	MRQ_TRY(mrq_super_users_load(txn, &snap->super, err));
 	MRQ_TRY(mrq_revoked_load(txn, &snap->revoked, err));
 	snap->policy->set.epoch = epoch;
