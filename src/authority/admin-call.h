@@ -37,39 +37,55 @@ enum mrq_status mrq_admin_user_rm(struct mrq_admin_call *call, struct mrq_error 
 enum mrq_status mrq_admin_user_list(struct mrq_admin_call *call, struct mrq_error *err);
 enum mrq_status mrq_admin_group_add(struct mrq_admin_call *call, struct mrq_error *err);
 enum mrq_status mrq_admin_group_rm(struct mrq_admin_call *call, struct mrq_error *err);
-enum mrq_status mrq_admin_group_list(struct mrq_admin_call *call, struct mrq_error *err);
-enum mrq_status mrq_admin_member_add(struct mrq_admin_call *call, struct mrq_error *err);
+enum mrq_status mrq_admin_group_list(struct mrq_admin_call *call,
+				     struct mrq_error *err);
+enum mrq_status mrq_admin_member_add(struct mrq_admin_call *call,
+				     struct mrq_error *err);
 enum mrq_status mrq_admin_member_rm(struct mrq_admin_call *call, struct mrq_error *err);
 
-enum mrq_status mrq_admin_template_set(struct mrq_admin_call *call, struct mrq_error *err);
-enum mrq_status mrq_admin_template_rm(struct mrq_admin_call *call, struct mrq_error *err);
+enum mrq_status mrq_admin_template_set(struct mrq_admin_call *call,
+				       struct mrq_error *err);
+enum mrq_status mrq_admin_template_rm(struct mrq_admin_call *call,
+				      struct mrq_error *err);
 enum mrq_status mrq_admin_template_archive(struct mrq_admin_call *call,
 					   struct mrq_error *err);
-enum mrq_status mrq_admin_template_list(struct mrq_admin_call *call, struct mrq_error *err);
-enum mrq_status mrq_admin_template_show(struct mrq_admin_call *call, struct mrq_error *err);
+enum mrq_status mrq_admin_template_list(struct mrq_admin_call *call,
+					struct mrq_error *err);
+enum mrq_status mrq_admin_template_show(struct mrq_admin_call *call,
+					struct mrq_error *err);
 enum mrq_status mrq_admin_template_import(struct mrq_admin_call *call,
 					  struct mrq_error *err);
 
 enum mrq_status mrq_admin_label_set(struct mrq_admin_call *call, struct mrq_error *err);
 enum mrq_status mrq_admin_label_rm(struct mrq_admin_call *call, struct mrq_error *err);
-enum mrq_status mrq_admin_label_list(struct mrq_admin_call *call, struct mrq_error *err);
-enum mrq_status mrq_admin_label_show(struct mrq_admin_call *call, struct mrq_error *err);
+enum mrq_status mrq_admin_label_list(struct mrq_admin_call *call,
+				     struct mrq_error *err);
+enum mrq_status mrq_admin_label_show(struct mrq_admin_call *call,
+				     struct mrq_error *err);
 
-enum mrq_status mrq_admin_policy_set(struct mrq_admin_call *call, struct mrq_error *err);
-enum mrq_status mrq_admin_policy_show(struct mrq_admin_call *call, struct mrq_error *err);
+enum mrq_status mrq_admin_policy_set(struct mrq_admin_call *call,
+				     struct mrq_error *err);
+enum mrq_status mrq_admin_policy_show(struct mrq_admin_call *call,
+				      struct mrq_error *err);
 enum mrq_status mrq_admin_key_list(struct mrq_admin_call *call, struct mrq_error *err);
-enum mrq_status mrq_admin_key_rotate(struct mrq_admin_call *call, struct mrq_error *err);
+enum mrq_status mrq_admin_key_rotate(struct mrq_admin_call *call,
+				     struct mrq_error *err);
 enum mrq_status mrq_admin_cert_show(struct mrq_admin_call *call, struct mrq_error *err);
 enum mrq_status mrq_admin_revocation_list(struct mrq_admin_call *call,
 					  struct mrq_error *err);
 enum mrq_status mrq_admin_revocation_add(struct mrq_admin_call *call,
 					 struct mrq_error *err);
-enum mrq_status mrq_admin_revocation_rm(struct mrq_admin_call *call, struct mrq_error *err);
+enum mrq_status mrq_admin_revocation_rm(struct mrq_admin_call *call,
+					struct mrq_error *err);
 
-enum mrq_status mrq_admin_superuser_on(struct mrq_admin_call *call, struct mrq_error *err);
-enum mrq_status mrq_admin_superuser_off(struct mrq_admin_call *call, struct mrq_error *err);
-enum mrq_status mrq_admin_superuser_add(struct mrq_admin_call *call, struct mrq_error *err);
-enum mrq_status mrq_admin_superuser_rm(struct mrq_admin_call *call, struct mrq_error *err);
+enum mrq_status mrq_admin_superuser_on(struct mrq_admin_call *call,
+				       struct mrq_error *err);
+enum mrq_status mrq_admin_superuser_off(struct mrq_admin_call *call,
+					struct mrq_error *err);
+enum mrq_status mrq_admin_superuser_add(struct mrq_admin_call *call,
+					struct mrq_error *err);
+enum mrq_status mrq_admin_superuser_rm(struct mrq_admin_call *call,
+				       struct mrq_error *err);
 enum mrq_status mrq_admin_superuser_list(struct mrq_admin_call *call,
 					 struct mrq_error *err);
 enum mrq_status mrq_admin_superuser_status(struct mrq_admin_call *call,
@@ -81,10 +97,10 @@ enum mrq_status mrq_admin_import(struct mrq_admin_call *call, struct mrq_error *
 /* ---- shared by handlers ---- */
 
 /** Write a user's record and aliases, or a group's; MRQ_E_EXISTS when an address is taken. */
-MRQ_MUST_CHECK enum mrq_status mrq_user_write(struct mrq_state_txn *txn, const json_t *user,
-					      struct mrq_error *err);
-MRQ_MUST_CHECK enum mrq_status mrq_group_write(struct mrq_state_txn *txn,
-					       const json_t *group, struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status
+mrq_user_write(struct mrq_state_txn *txn, const json_t *user, struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status
+mrq_group_write(struct mrq_state_txn *txn, const json_t *group, struct mrq_error *err);
 MRQ_MUST_CHECK enum mrq_status mrq_users_list(struct mrq_state_txn *txn, json_t **ret,
 					      struct mrq_error *err);
 MRQ_MUST_CHECK enum mrq_status mrq_groups_list(struct mrq_state_txn *txn, json_t **ret,

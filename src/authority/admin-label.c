@@ -49,20 +49,22 @@ family_check(const struct mrq_policy_set *set, const struct mrq_label *label,
 	if (mrq_guid_is_nil(&label->parent)) {
 		if (slash)
 			return mrq_fail(err, MRQ_E_INVAL,
-					"'parent' of label '%s' is missing", label->name);
+					"'parent' of label '%s' is missing",
+					label->name);
 		return MRQ_OK;
 	}
 	const struct mrq_label *parent =
 		mrq_label_find(set->labels, set->n_labels, &label->parent);
 	if (!parent || !mrq_guid_is_nil(&parent->parent) || parent == label)
+		return mrq_fail(
+			err, MRQ_E_INVAL,
+			"'parent' of label '%s' must be a label without a parent",
+			label->name);
+	if (!slash ||
+	    !mrq_text_equal_n(label->name, (size_t)(slash - label->name), parent->name))
 		return mrq_fail(err, MRQ_E_INVAL,
-				"'parent' of label '%s' must be a label without a parent",
-				label->name);
-	if (!slash || !mrq_text_equal_n(label->name, (size_t)(slash - label->name),
-					parent->name))
-		return mrq_fail(err, MRQ_E_INVAL,
-				"'name' of label '%s' must begin with '%s/'", label->name,
-				parent->name);
+				"'name' of label '%s' must begin with '%s/'",
+				label->name, parent->name);
 	return MRQ_OK;
 }
 
@@ -73,7 +75,8 @@ label_check(const struct mrq_policy_set *set, const struct mrq_label *label,
 	struct mrq_guid id;
 
 	if (mrq_guid_parse(label->name, &id))
-		return mrq_member_bad(err, "name", "no GUID, since it would pass for an id");
+		return mrq_member_bad(err, "name",
+				      "no GUID, since it would pass for an id");
 	for (size_t i = 0; i < set->n_labels; i++) {
 		if (&set->labels[i] != label &&
 		    mrq_text_equal(set->labels[i].name, label->name))
@@ -105,8 +108,8 @@ default_check(const struct mrq_policy_set *set, struct mrq_error *err)
 					label->name);
 	}
 	if (!label->enabled)
-		return mrq_fail(err, MRQ_E_INVAL,
-				"'default_label' '%s' is not enabled", label->name);
+		return mrq_fail(err, MRQ_E_INVAL, "'default_label' '%s' is not enabled",
+				label->name);
 	return MRQ_OK;
 }
 
@@ -223,7 +226,8 @@ protection_edit(struct mrq_admin_call *call, const struct mrq_policy_set *set,
 	const char *text = NULL;
 
 	if (!json_is_null(json_object_get(call->args, "template")))
-		MRQ_TRY(mrq_member_text(call->args, "template", MRQ_NAME_MAX, &text, err));
+		MRQ_TRY(mrq_member_text(call->args, "template", MRQ_NAME_MAX, &text,
+					err));
 	if (text) {
 		const struct mrq_template *t = mrq_template_find_text(set, text);
 		if (!t)
@@ -234,12 +238,13 @@ protection_edit(struct mrq_admin_call *call, const struct mrq_policy_set *set,
 			label->protection = MRQ_LABEL_TEMPLATE;
 		else if (label->protection != MRQ_LABEL_TEMPLATE)
 			return mrq_member_bad(err, "protection",
-					    "template when there is one");
+					      "template when there is one");
 	}
 	if (label->protection != MRQ_LABEL_TEMPLATE)
 		label->template_id = (struct mrq_guid){ 0 };
 	else if (mrq_guid_is_nil(&label->template_id))
-		return mrq_member_bad(err, "template", "there when 'protection' is template");
+		return mrq_member_bad(err, "template",
+				      "there when 'protection' is template");
 	return MRQ_OK;
 }
 

@@ -10,7 +10,7 @@
  * Users and groups share one name space of addresses with the aliases of users, so that an address
  * never means two things.  A membership is a record of its own, under the digest of its text.
  */
-#define MEMBERSHIP_KEY 33 /* 32 hex digits and NUL */
+#define MEMBERSHIP_KEY   33 /* 32 hex digits and NUL */
 #define MEMBERS_ARGS_MAX 100000
 
 /* ---- addresses ---- */
@@ -30,15 +30,16 @@ address_free(struct mrq_state_txn *txn, const char *mail, struct mrq_error *err)
 /* ---- users ---- */
 
 static enum mrq_status
-aliases_put(struct mrq_state_txn *txn, const char *mail, const json_t *list, json_t *doc,
-	    struct mrq_error *err)
+aliases_put(struct mrq_state_txn *txn, const char *mail, const json_t *list,
+	    json_t *doc, struct mrq_error *err)
 {
 	json_t *aliases MRQ_CLEANUP(json_decref) = json_array();
 
 	for (size_t i = 0; aliases && i < json_array_size(list); i++) {
 		char alias[MRQ_MAIL_MAX + 1] = "";
 		json_t *one MRQ_CLEANUP(json_decref) = json_object();
-		if (!one || json_object_set(one, "aliases", json_array_get(list, i)) != 0)
+		if (!one ||
+		    json_object_set(one, "aliases", json_array_get(list, i)) != 0)
 			return mrq_json_no_memory(err);
 		MRQ_TRY(mrq_member_mail(one, "aliases", alias, err));
 		MRQ_TRY(address_free(txn, alias, err));
@@ -192,7 +193,8 @@ memberships_drop(struct mrq_state_txn *txn, const char *group, const char *kind,
 /* A bare address that is a group's means the group. */
 static enum mrq_status
 member_parse(struct mrq_state_txn *txn, const json_t *item, const char *group,
-	     char ret[static MRQ_MAIL_MAX + MRQ_PRINCIPAL_MAX + 2], struct mrq_error *err)
+	     char ret[static MRQ_MAIL_MAX + MRQ_PRINCIPAL_MAX + 2],
+	     struct mrq_error *err)
 {
 	const char *text = json_string_value(item);
 	char who[MRQ_PRINCIPAL_MAX + 1];
@@ -217,7 +219,8 @@ members_put(struct mrq_state_txn *txn, const char *group, const json_t *list,
 		char key[MEMBERSHIP_KEY];
 		MRQ_TRY(member_parse(txn, json_array_get(list, i), group, text, err));
 		membership_key(text, key);
-		MRQ_TRY(mrq_state_put(txn, MRQ_IN_MEMBERS, key, text, strlen(text), err));
+		MRQ_TRY(mrq_state_put(txn, MRQ_IN_MEMBERS, key, text, strlen(text),
+				      err));
 	}
 	return MRQ_OK;
 }

@@ -10,7 +10,8 @@
 /* ---- policy ---- */
 
 static enum mrq_status
-default_label_edit(const json_t *args, struct mrq_policy_set *set, struct mrq_error *err)
+default_label_edit(const json_t *args, struct mrq_policy_set *set,
+		   struct mrq_error *err)
 {
 	const json_t *given = json_object_get(args, "default_label");
 	const char *text = NULL;
@@ -18,7 +19,8 @@ default_label_edit(const json_t *args, struct mrq_policy_set *set, struct mrq_er
 	if (!given)
 		return MRQ_OK;
 	if (!json_is_null(given))
-		MRQ_TRY(mrq_member_text(args, "default_label", MRQ_NAME_MAX, &text, err));
+		MRQ_TRY(mrq_member_text(args, "default_label", MRQ_NAME_MAX, &text,
+					err));
 	if (!text || !*text || strcmp(text, "none") == 0) {
 		set->default_label = (struct mrq_guid){ 0 };
 		return MRQ_OK;
@@ -95,8 +97,8 @@ mrq_admin_key_rotate(struct mrq_admin_call *call, struct mrq_error *err)
 		return mrq_fail(err, MRQ_E_NO_KEY,
 				"the authority was opened without its keys; that needs "
 				"root or the passphrase");
-	MRQ_TRY(mrq_key_make(call->txn, call->a->master, MRQ_KEY_ORGANISATION, call->now,
-			     kid, err));
+	MRQ_TRY(mrq_key_make(call->txn, call->a->master, MRQ_KEY_ORGANISATION,
+			     call->now, kid, err));
 	return mrq_member_put(call->answer, "kid", json_string(kid), err);
 }
 
@@ -147,8 +149,8 @@ enum mrq_status
 mrq_revocations_list(struct mrq_state_txn *txn, enum mrq_revoke kind, json_t **ret,
 		     struct mrq_error *err)
 {
-	const char *collection = kind == MRQ_REVOKE_FILE ? MRQ_IN_REV_FILE :
-							   MRQ_IN_REV_CONTENT;
+	const char *collection =
+		kind == MRQ_REVOKE_FILE ? MRQ_IN_REV_FILE : MRQ_IN_REV_CONTENT;
 	json_t *array MRQ_CLEANUP(json_decref) = json_array();
 
 	if (!array)
@@ -179,7 +181,8 @@ target_get(struct mrq_admin_call *call, enum mrq_revoke *ret_kind, struct mrq_gu
 	const char *member = file ? "file_id" : "content_id";
 
 	if (content == file)
-		return mrq_fail(err, MRQ_E_INVAL, "give either 'content_id' or 'file_id'");
+		return mrq_fail(err, MRQ_E_INVAL,
+				"give either 'content_id' or 'file_id'");
 	*ret = (struct mrq_guid){ 0 };
 	MRQ_TRY(mrq_member_guid(call->args, member, ret, err));
 	if (mrq_guid_is_nil(ret))

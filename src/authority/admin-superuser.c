@@ -24,8 +24,8 @@ duration_get(const json_t *args, int64_t now, int64_t *ret_until, struct mrq_err
 			return mrq_member_bad(err, "for", "a time such as 90m or 2h");
 		seconds = until - now;
 	} else {
-		MRQ_TRY(mrq_member_int(args, "for", 1, MRQ_SUPERUSER_SECONDS_MAX, &seconds,
-				     err));
+		MRQ_TRY(mrq_member_int(args, "for", 1, MRQ_SUPERUSER_SECONDS_MAX,
+				       &seconds, err));
 	}
 	if (seconds < 1 || seconds > MRQ_SUPERUSER_SECONDS_MAX)
 		return mrq_member_bad(err, "for", "at most 7 days");
@@ -146,8 +146,8 @@ mrq_admin_superuser_rm(struct mrq_admin_call *call, struct mrq_error *err)
 		MRQ_TRY(who_parse(json_array_get(list, i), &who, err));
 		size_t at = who_find(&super, &who);
 		if (at == super.n)
-			return mrq_fail(err, MRQ_E_NOT_FOUND,
-					"'%s' is no super user", who.name);
+			return mrq_fail(err, MRQ_E_NOT_FOUND, "'%s' is no super user",
+					who.name);
 		super.who[at] = super.who[--super.n];
 	}
 	return mrq_super_users_save(call->txn, &super, err);

@@ -17,7 +17,8 @@ template_get(struct mrq_admin_call *call, const struct mrq_policy_set *set,
 		return mrq_member_bad(err, "template", "the name or id of a template");
 	*ret = mrq_template_find_text(set, text);
 	if (!*ret)
-		return mrq_fail(err, MRQ_E_NOT_FOUND, "there is no template '%s'", text);
+		return mrq_fail(err, MRQ_E_NOT_FOUND, "there is no template '%s'",
+				text);
 	return MRQ_OK;
 }
 
@@ -28,7 +29,8 @@ name_free(const struct mrq_policy_set *set, const struct mrq_template *t,
 	struct mrq_guid id;
 
 	if (mrq_guid_parse(t->name, &id))
-		return mrq_member_bad(err, "name", "no GUID, since it would pass for an id");
+		return mrq_member_bad(err, "name",
+				      "no GUID, since it would pass for an id");
 	for (size_t i = 0; i < set->n_templates; i++) {
 		if (mrq_text_equal(set->templates[i].name, t->name) &&
 		    !mrq_guid_equal(&set->templates[i].id, &t->id))
@@ -129,10 +131,11 @@ mrq_admin_template_rm(struct mrq_admin_call *call, struct mrq_error *err)
 	MRQ_TRY(template_get(call, &box->set, &t, err));
 	for (size_t i = 0; i < box->set.n_labels; i++) {
 		if (mrq_guid_equal(&box->set.labels[i].template_id, &t->id))
-			return mrq_fail(err, MRQ_E_BUSY,
-					"label '%s' protects with template '%s'; give it "
-					"another first",
-					box->set.labels[i].name, t->name);
+			return mrq_fail(
+				err, MRQ_E_BUSY,
+				"label '%s' protects with template '%s'; give it "
+				"another first",
+				box->set.labels[i].name, t->name);
 	}
 	mrq_guid_format(&t->id, key);
 	return mrq_state_delete(call->txn, MRQ_IN_TEMPLATES, key, err);
@@ -155,7 +158,8 @@ mrq_admin_template_archive(struct mrq_admin_call *call, struct mrq_error *err)
 }
 
 enum mrq_status
-mrq_templates_list(const struct mrq_policy_set *set, json_t **ret, struct mrq_error *err)
+mrq_templates_list(const struct mrq_policy_set *set, json_t **ret,
+		   struct mrq_error *err)
 {
 	json_t *array MRQ_CLEANUP(json_decref) = json_array();
 

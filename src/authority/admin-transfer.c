@@ -72,7 +72,8 @@ mrq_admin_export(struct mrq_admin_call *call, struct mrq_error *err)
 {
 	json_t *keys = NULL;
 
-	MRQ_TRY(mrq_member_put(call->answer, "version", json_integer(EXPORT_VERSION), err));
+	MRQ_TRY(mrq_member_put(call->answer, "version", json_integer(EXPORT_VERSION),
+			       err));
 	MRQ_TRY(mrq_member_put(call->answer, "org", json_string(call->a->org), err));
 	MRQ_TRY(mrq_member_put_time(call->answer, "exported", call->now, err));
 	MRQ_TRY(policy_export(call, err));
@@ -155,7 +156,8 @@ revoked_content_import(struct mrq_state_txn *txn, const json_t *item,
 }
 
 static enum mrq_status
-revoked_file_import(struct mrq_state_txn *txn, const json_t *item, struct mrq_error *err)
+revoked_file_import(struct mrq_state_txn *txn, const json_t *item,
+		    struct mrq_error *err)
 {
 	return revoked_import(txn, MRQ_REVOKE_FILE, item, err);
 }
@@ -167,7 +169,8 @@ superusers_import(struct mrq_state_txn *txn, const json_t *document,
 	struct mrq_super_users super MRQ_CLEANUP(mrq_super_users_clear) = { 0 };
 	json_t *list MRQ_CLEANUP(json_decref) = NULL;
 
-	MRQ_TRY(mrq_member_list(document, "superusers", MRQ_SUPERUSERS_MAX, &list, err));
+	MRQ_TRY(mrq_member_list(document, "superusers", MRQ_SUPERUSERS_MAX, &list,
+				err));
 	super.who = calloc(json_array_size(list) + 1, sizeof(*super.who));
 	if (!super.who)
 		return mrq_json_no_memory(err);
@@ -175,15 +178,18 @@ superusers_import(struct mrq_state_txn *txn, const json_t *document,
 		const char *text = json_string_value(json_array_get(list, i));
 		struct mrq_principal *who = &super.who[super.n];
 		if (!text || mrq_principal_parse(text, who, NULL) != MRQ_OK ||
-		    (who->kind != MRQ_PRINCIPAL_USER && who->kind != MRQ_PRINCIPAL_GROUP))
-			return mrq_member_bad(err, "superusers", "user:MAIL or group:MAIL");
+		    (who->kind != MRQ_PRINCIPAL_USER &&
+		     who->kind != MRQ_PRINCIPAL_GROUP))
+			return mrq_member_bad(err, "superusers",
+					      "user:MAIL or group:MAIL");
 		super.n++;
 	}
 	return mrq_super_users_save(txn, &super, err);
 }
 
 static enum mrq_status
-settings_import(struct mrq_state_txn *txn, const json_t *document, struct mrq_error *err)
+settings_import(struct mrq_state_txn *txn, const json_t *document,
+		struct mrq_error *err)
 {
 	static const char *const members[] = { "default_label", "mandatory",
 					       "justify_downgrade", "licence_days",
@@ -206,17 +212,17 @@ document_check(const struct mrq_admin_call *call, const json_t *document,
 	       struct mrq_error *err)
 {
 	static const char *const members[] = {
-		"version", "org",	 "exported",	     "policy",
-		"labels",  "templates",	 "users",	     "groups",
-		"keys",	   "superusers", "revoked_contents", "revoked_files",
+		"version",          "org",           "exported", "policy", "labels",
+		"templates",        "users",         "groups",   "keys",   "superusers",
+		"revoked_contents", "revoked_files",
 	};
 	int64_t version = 0;
 	const char *org = NULL;
 
 	if (!json_is_object(document))
 		return mrq_member_bad(err, "document", "an exported authority");
-	MRQ_TRY(mrq_member_known(document, members, sizeof(members) / sizeof(members[0]),
-			       err));
+	MRQ_TRY(mrq_member_known(document, members,
+				 sizeof(members) / sizeof(members[0]), err));
 	MRQ_TRY(mrq_member_int(document, "version", 0, INT32_MAX, &version, err));
 	if (version != EXPORT_VERSION)
 		return mrq_fail(err, MRQ_E_VERSION,
@@ -236,7 +242,7 @@ static enum mrq_status
 state_clear(struct mrq_state_txn *txn, struct mrq_error *err)
 {
 	static const char *const collections[] = {
-		MRQ_IN_USERS,	  MRQ_IN_ALIASES, MRQ_IN_GROUPS,      MRQ_IN_MEMBERS,
+		MRQ_IN_USERS,     MRQ_IN_ALIASES, MRQ_IN_GROUPS,      MRQ_IN_MEMBERS,
 		MRQ_IN_TEMPLATES, MRQ_IN_LABELS,  MRQ_IN_REV_CONTENT, MRQ_IN_REV_FILE,
 	};
 
@@ -252,10 +258,10 @@ result_check(struct mrq_state_txn *txn, struct mrq_error *err)
 	struct mrq_policy_box *box MRQ_CLEANUP(mrq_policy_box_free) = NULL;
 
 	MRQ_TRY(mrq_policy_read(txn, &box, err));
-	if (box->set.n_labels > MRQ_LABELS_MAX || box->set.n_templates > MRQ_TEMPLATES_MAX)
-		return mrq_fail(err, MRQ_E_LIMIT,
-				"more than %d labels or %d templates", MRQ_LABELS_MAX,
-				MRQ_TEMPLATES_MAX);
+	if (box->set.n_labels > MRQ_LABELS_MAX ||
+	    box->set.n_templates > MRQ_TEMPLATES_MAX)
+		return mrq_fail(err, MRQ_E_LIMIT, "more than %d labels or %d templates",
+				MRQ_LABELS_MAX, MRQ_TEMPLATES_MAX);
 	return mrq_policy_check(&box->set, err);
 }
 

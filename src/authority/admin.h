@@ -7,8 +7,9 @@
 
 /** As mrq_admin of <marque/authority.h>, without the audit record; args of at most
  * MRQ_JSON_TEXT_MAX bytes. */
-MRQ_MUST_CHECK enum mrq_status mrq_authority_admin(struct mrq_authority *a, const char *verb,
-						   const char *args, int64_t now, char **ret,
+MRQ_MUST_CHECK enum mrq_status mrq_authority_admin(struct mrq_authority *a,
+						   const char *verb, const char *args,
+						   int64_t now, char **ret,
 						   struct mrq_error *err);
 /** The verbs, for help and completions: NULL-terminated array of "user add" ... */
 const char *const *mrq_authority_verbs(void);

@@ -39,15 +39,15 @@ meta_save(struct mrq_state_txn *txn, const struct meta *meta, int64_t now,
 	MRQ_TRY(mrq_member_put(doc, "version", json_integer(AUTHORITY_VERSION), err));
 	MRQ_TRY(mrq_member_put(doc, "org", json_string(meta->org), err));
 	MRQ_TRY(mrq_member_put_time(doc, "created", now, err));
-	MRQ_TRY(mrq_member_put(doc, "seal",
-			     json_string(passphrase ? "passphrase" : "machine"), err));
+	MRQ_TRY(mrq_member_put(
+		doc, "seal", json_string(passphrase ? "passphrase" : "machine"), err));
 	if (passphrase) {
 		mrq_hex_encode(meta->salt, sizeof(meta->salt), salt);
 		MRQ_TRY(mrq_member_put(doc, "salt", json_string(salt), err));
 		MRQ_TRY(mrq_member_put(doc, "passes", json_integer(meta->cost.passes),
-				     err));
+				       err));
 		MRQ_TRY(mrq_member_put(doc, "memory_kib",
-				     json_integer(meta->cost.memory_kib), err));
+				       json_integer(meta->cost.memory_kib), err));
 	}
 	return mrq_doc_put(txn, MRQ_IN_META, "authority", doc, err);
 }
@@ -104,8 +104,8 @@ meta_load(struct mrq_state_txn *txn, const char *dir, struct meta *ret,
 	if (s != MRQ_OK)
 		return s;
 	s = meta_decode(doc, ret, &why);
-	return s == MRQ_OK ? s :
-			     mrq_doc_damaged(err, s, MRQ_IN_META, "authority", &why);
+	return s == MRQ_OK ? s
+			   : mrq_doc_damaged(err, s, MRQ_IN_META, "authority", &why);
 }
 
 /* ---- the seal ---- */
@@ -136,10 +136,11 @@ seal_refused(const struct meta *meta, const char *dir, struct mrq_error *err)
 	if (meta->seal == MRQ_AUTHORITY_SEAL_PASSPHRASE)
 		return mrq_fail(err, MRQ_E_PASSPHRASE,
 				"wrong passphrase for the authority in '%s'", dir);
-	return mrq_fail(err, MRQ_E_DAMAGED,
-			"the authority in '%s' was sealed on another machine, or its "
-			"machine.key was replaced; bring back machine.key and machine id",
-			dir);
+	return mrq_fail(
+		err, MRQ_E_DAMAGED,
+		"the authority in '%s' was sealed on another machine, or its "
+		"machine.key was replaced; bring back machine.key and machine id",
+		dir);
 }
 
 static enum mrq_status
@@ -175,7 +176,8 @@ master_make(struct mrq_state_txn *txn, const struct meta *meta,
 	MRQ_TRY(seal_key_get(meta, unlock, &seal, err));
 	mrq_seal_key_random(ret);
 	mrq_seal(&seal, ret, sizeof(*ret), master_aad, sizeof(master_aad) - 1, sealed);
-	return mrq_state_put(txn, MRQ_IN_SECRETS, "master", sealed, sizeof(sealed), err);
+	return mrq_state_put(txn, MRQ_IN_SECRETS, "master", sealed, sizeof(sealed),
+			     err);
 }
 
 /* ---- init ---- */
@@ -200,7 +202,8 @@ state_make(const char *dir, struct mrq_state **ret, struct mrq_error *err)
 {
 	MRQ_TRY(mrq_make_dirs(dir, 0700, err));
 	enum mrq_status s = mrq_state_open(dir, MRQ_STATE_NEW, ret, err);
-	return s == MRQ_E_EXISTS ? mrq_state_open(dir, MRQ_STATE_EXISTING, ret, err) : s;
+	return s == MRQ_E_EXISTS ? mrq_state_open(dir, MRQ_STATE_EXISTING, ret, err)
+				 : s;
 }
 
 enum mrq_status
@@ -276,7 +279,8 @@ content_read(struct mrq_authority *a, const char *dir,
 		return MRQ_OK;
 	a->master = mrq_secret_alloc(sizeof(*a->master));
 	if (!a->master)
-		return mrq_fail(err, MRQ_E_NOMEM, "no locked memory for the master key");
+		return mrq_fail(err, MRQ_E_NOMEM,
+				"no locked memory for the master key");
 	MRQ_TRY(master_load(txn, &meta, dir, unlock, a->master, err));
 	return mrq_audit_key_load(txn, a->master, &a->audit, err);
 }
@@ -337,7 +341,8 @@ mrq_authority_public_key(struct mrq_authority *a, const char *kid,
 	char jwk[MRQ_JWK_MAX];
 
 	MRQ_TRY(mrq_snapshot_get(a, &snap, err));
-	const struct mrq_org_key *key = kid ? mrq_snapshot_key(snap, kid) : snap->current;
+	const struct mrq_org_key *key =
+		kid ? mrq_snapshot_key(snap, kid) : snap->current;
 	if (!key)
 		return mrq_fail(err, MRQ_E_NOT_FOUND,
 				"key '%.64s' is none of this organisation's", kid);

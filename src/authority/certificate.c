@@ -128,8 +128,8 @@ mrq_certificate_peek(const char *jws, size_t len, struct mrq_certificate **ret,
 }
 
 enum mrq_status
-mrq_certificate_verify(const char *jws, size_t len, mrq_org_key_lookup lookup, void *arg,
-		       struct mrq_certificate **ret, struct mrq_error *err)
+mrq_certificate_verify(const char *jws, size_t len, mrq_org_key_lookup lookup,
+		       void *arg, struct mrq_certificate **ret, struct mrq_error *err)
 {
 	char kid[MRQ_KID_TEXT];
 	char *unproved MRQ_CLEANUP(free) = NULL;
@@ -138,14 +138,15 @@ mrq_certificate_verify(const char *jws, size_t len, mrq_org_key_lookup lookup, v
 	size_t payload_len;
 
 	MRQ_TRY(size_check(len, err));
-	MRQ_TRY(mrq_jws_peek(jws, len, MRQ_CERTIFICATE_TYP, kid, &unproved, &payload_len,
-			     err));
+	MRQ_TRY(mrq_jws_peek(jws, len, MRQ_CERTIFICATE_TYP, kid, &unproved,
+			     &payload_len, err));
 	enum mrq_status s = lookup(arg, kid, &org_key, err);
 	if (s == MRQ_E_NOT_FOUND)
-		return mrq_fail(err, MRQ_E_NO_KEY,
-				"publishing certificate is signed by key '%s', which is "
-				"none of this organisation's",
-				kid);
+		return mrq_fail(
+			err, MRQ_E_NO_KEY,
+			"publishing certificate is signed by key '%s', which is "
+			"none of this organisation's",
+			kid);
 	if (s != MRQ_OK)
 		return s;
 	MRQ_TRY(mrq_jws_verify(jws, len, MRQ_CERTIFICATE_TYP, org_key, &payload,
@@ -171,7 +172,8 @@ members_encode(const struct mrq_certificate *crt, json_t *o, struct mrq_error *e
 
 enum mrq_status
 mrq_certificate_sign(const struct mrq_private_key *org_key,
-		     const struct mrq_certificate *crt, char **ret, struct mrq_error *err)
+		     const struct mrq_certificate *crt, char **ret,
+		     struct mrq_error *err)
 {
 	json_t *o MRQ_CLEANUP(json_decref) = json_object();
 	char *payload MRQ_CLEANUP(free) = NULL;

@@ -121,7 +121,8 @@ mrq_doc_clear(struct mrq_state_txn *txn, const char *collection, struct mrq_erro
 }
 
 enum mrq_status
-mrq_member_known(const json_t *o, const char *const *names, size_t n, struct mrq_error *err)
+mrq_member_known(const json_t *o, const char *const *names, size_t n,
+		 struct mrq_error *err)
 {
 	const char *member;
 	json_t *value;

@@ -53,7 +53,7 @@ name_decode(const char *name, enum mrq_unknown_rights unknown, struct mrq_grant 
 	    mrq_rights_parse(name, &rights, NULL) != MRQ_OK) {
 		if (!right_name_valid(name, strlen(name)))
 			return mrq_member_bad(err, "rights",
-					    "names of 1 to 64 printable characters");
+					      "names of 1 to 64 printable characters");
 		return unknown_append(&grant->unknown, name, err);
 	}
 	enum mrq_status s = mrq_rights_parse(name, &rights, err);
@@ -73,8 +73,8 @@ rights_decode(const json_t *names, enum mrq_unknown_rights unknown,
 	if (!json_is_array(names) || json_array_size(names) > MRQ_LICENCE_RIGHTS_MAX)
 		return mrq_member_bad(err, "rights", "at most 64 names, or a level");
 	for (size_t i = 0; i < json_array_size(names); i++)
-		MRQ_TRY(name_decode(json_string_value(json_array_get(names, i)), unknown,
-				    grant, err));
+		MRQ_TRY(name_decode(json_string_value(json_array_get(names, i)),
+				    unknown, grant, err));
 	return MRQ_OK;
 }
 
@@ -89,8 +89,8 @@ object_decode(const json_t *o, enum mrq_unknown_rights unknown, struct mrq_grant
 	MRQ_TRY(mrq_member_known(o, members, 3, err));
 	if (!who || mrq_principal_parse(who, &grant->who, NULL) != MRQ_OK)
 		return mrq_member_bad(err, "who",
-				    "user:MAIL, group:MAIL, domain:NAME, org or "
-				    "authenticated");
+				      "user:MAIL, group:MAIL, domain:NAME, org or "
+				      "authenticated");
 	return rights_decode(rights, unknown, grant, err);
 }
 
@@ -103,8 +103,9 @@ text_decode(const char *text, struct mrq_grant *grant, struct mrq_error *err)
 	size_t len = equals ? (size_t)(equals - text) : 0;
 
 	if (len == 0 || len >= sizeof(who))
-		return mrq_member_bad(err, "grants",
-				    "WHO=RIGHTS, such as group:hr@example.com=viewer");
+		return mrq_member_bad(
+			err, "grants",
+			"WHO=RIGHTS, such as group:hr@example.com=viewer");
 	memcpy(who, text, len);
 	who[len] = '\0';
 	enum mrq_status s = mrq_principal_parse(who, &grant->who, err);
@@ -114,8 +115,8 @@ text_decode(const char *text, struct mrq_grant *grant, struct mrq_error *err)
 }
 
 static enum mrq_status
-grant_decode(const json_t *item, enum mrq_unknown_rights unknown, struct mrq_grant *grant,
-	     struct mrq_error *err)
+grant_decode(const json_t *item, enum mrq_unknown_rights unknown,
+	     struct mrq_grant *grant, struct mrq_error *err)
 {
 	if (json_is_string(item))
 		return text_decode(json_string_value(item), grant, err);
@@ -136,8 +137,8 @@ mrq_grants_decode(const json_t *o, const char *member, enum mrq_unknown_rights u
 	if (!grants)
 		return mrq_json_no_memory(err);
 	for (size_t i = 0; i < n; i++) {
-		enum mrq_status s = grant_decode(json_array_get(list, i), unknown,
-						 &grants[i], err);
+		enum mrq_status s =
+			grant_decode(json_array_get(list, i), unknown, &grants[i], err);
 		if (s != MRQ_OK) {
 			mrq_grants_clear(grants, n);
 			return s;

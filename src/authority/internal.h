@@ -17,24 +17,24 @@
 #include <pthread.h>
 
 /* Collections: marque-authority(5), "STATE". */
-#define MRQ_IN_META	   "meta"
-#define MRQ_IN_KEYS	   "keys"
-#define MRQ_IN_SECRETS	   "secrets"
-#define MRQ_IN_USERS	   "users"
-#define MRQ_IN_ALIASES	   "aliases"
-#define MRQ_IN_GROUPS	   "groups"
-#define MRQ_IN_MEMBERS	   "members"
+#define MRQ_IN_META        "meta"
+#define MRQ_IN_KEYS        "keys"
+#define MRQ_IN_SECRETS     "secrets"
+#define MRQ_IN_USERS       "users"
+#define MRQ_IN_ALIASES     "aliases"
+#define MRQ_IN_GROUPS      "groups"
+#define MRQ_IN_MEMBERS     "members"
 #define MRQ_IN_TEMPLATES   "templates"
-#define MRQ_IN_LABELS	   "labels"
+#define MRQ_IN_LABELS      "labels"
 #define MRQ_IN_REV_CONTENT "revoked-contents"
-#define MRQ_IN_REV_FILE	   "revoked-files"
+#define MRQ_IN_REV_FILE    "revoked-files"
 
-#define MRQ_ALIASES_MAX		 64
-#define MRQ_IDENTITY_GROUPS_MAX	 4096
-#define MRQ_SUPERUSERS_MAX	 256
+#define MRQ_ALIASES_MAX           64
+#define MRQ_IDENTITY_GROUPS_MAX   4096
+#define MRQ_SUPERUSERS_MAX        256
 #define MRQ_SUPERUSER_SECONDS_MAX (7 * 86400)
-#define MRQ_DAYS_MAX		 MRQ_OFFLINE_DAYS_MAX
-#define MRQ_LICENCE_DAYS_DEFAULT 30
+#define MRQ_DAYS_MAX              MRQ_OFFLINE_DAYS_MAX
+#define MRQ_LICENCE_DAYS_DEFAULT  30
 
 /* ---- keys ---- */
 
@@ -106,7 +106,8 @@ MRQ_MUST_CHECK enum mrq_status mrq_snapshot_get(struct mrq_authority *a,
 						struct mrq_error *err);
 void mrq_snapshot_put(struct mrq_snapshot *snap);
 MRQ_DEFINE_CLEANUP(mrq_snapshot_put, struct mrq_snapshot *)
-const struct mrq_org_key *mrq_snapshot_key(const struct mrq_snapshot *snap, const char *kid);
+const struct mrq_org_key *mrq_snapshot_key(const struct mrq_snapshot *snap,
+					   const char *kid);
 
 struct mrq_authority {
 	struct mrq_state *state;
@@ -115,7 +116,7 @@ struct mrq_authority {
 	struct mrq_private_key *audit;
 	struct mrq_verifier *verifier;
 	pthread_mutex_t lock;
-	struct mrq_org_key *keys;   /* guarded by lock; grows at the head */
+	struct mrq_org_key *keys;    /* guarded by lock; grows at the head */
 	struct mrq_snapshot *cached; /* guarded by lock */
 };
 
@@ -151,8 +152,9 @@ MRQ_MUST_CHECK enum mrq_status mrq_revoked_load(struct mrq_state_txn *txn,
 						struct mrq_error *err);
 MRQ_MUST_CHECK enum mrq_status mrq_revoked_put(struct mrq_state_txn *txn,
 					       enum mrq_revoke kind,
-					       const struct mrq_guid *id, const char *actor,
-					       int64_t now, struct mrq_error *err);
+					       const struct mrq_guid *id,
+					       const char *actor, int64_t now,
+					       struct mrq_error *err);
 MRQ_MUST_CHECK enum mrq_status mrq_revoked_drop(struct mrq_state_txn *txn,
 						enum mrq_revoke kind,
 						const struct mrq_guid *id,

@@ -18,8 +18,8 @@
  * Order of refusals: forged or malformed, a key that is not ours, revoked, expired.  The last
  * two do not concern owner, issuer and super users.
  */
-#define DAY		    86400
-#define CERTIFICATE_SKEW    3600 /* seconds a client's clock may be behind ours */
+#define DAY                     86400
+#define CERTIFICATE_SKEW        3600 /* seconds a client's clock may be behind ours */
 #define CERTIFICATE_SECONDS_MAX (400 * (int64_t)DAY)
 
 static enum mrq_status
@@ -40,10 +40,11 @@ mrq_authority_certify(struct mrq_authority *a, const struct mrq_public_key *publ
 	size_t len = strnlen(subject, MRQ_SUBJECT_MAX + 1);
 
 	if (len == 0 || len > MRQ_SUBJECT_MAX)
-		return mrq_fail(err, MRQ_E_INVAL,
-				"the subject of a publishing certificate is host:NAME or "
-				"user:MAIL, at most %d bytes",
-				MRQ_SUBJECT_MAX);
+		return mrq_fail(
+			err, MRQ_E_INVAL,
+			"the subject of a publishing certificate is host:NAME or "
+			"user:MAIL, at most %d bytes",
+			MRQ_SUBJECT_MAX);
 	if (now < 0 || until <= now || until - now > CERTIFICATE_SECONDS_MAX)
 		return mrq_fail(err, MRQ_E_INVAL,
 				"a publishing certificate lasts at most 400 days from "
@@ -128,7 +129,8 @@ label_set(struct mrq_use_licence *use, const struct mrq_policy_set *policy)
 	const struct mrq_label *label = NULL;
 
 	if (!mrq_guid_is_nil(&use->label_id))
-		label = mrq_label_find(policy->labels, policy->n_labels, &use->label_id);
+		label = mrq_label_find(policy->labels, policy->n_labels,
+				       &use->label_id);
 	use->programs = label ? label->programs : MRQ_PROGRAMS_AUDITED;
 }
 
@@ -199,8 +201,8 @@ withdrawn_check(const struct mrq_snapshot *snap, const struct mrq_use_licence *u
 	if (now < use->expires)
 		return MRQ_OK;
 	mrq_time_format(use->expires, when);
-	return mrq_fail(err, MRQ_E_EXPIRED, "content %s expired on %s; ask its owner", id,
-			when);
+	return mrq_fail(err, MRQ_E_EXPIRED, "content %s expired on %s; ask its owner",
+			id, when);
 }
 
 static enum mrq_status

@@ -65,8 +65,8 @@ value_of(const struct mrq_json_node *node)
 	case MRQ_JSON_TRUE:
 		return json_true();
 	case MRQ_JSON_NUMBER:
-		return mrq_json_node_integer(node, &integer) ? json_integer(integer) :
-							       json_real(0.5);
+		return mrq_json_node_integer(node, &integer) ? json_integer(integer)
+							     : json_real(0.5);
 	case MRQ_JSON_STRING:
 		return json_string(node->text);
 	case MRQ_JSON_ARRAY:
@@ -106,8 +106,7 @@ enum mrq_status
 mrq_object_dump(const json_t *o, char **ret, struct mrq_error *err)
 {
 	char *text MRQ_CLEANUP(free) = json_dumps(o, JSON_COMPACT);
-	json_t *same MRQ_CLEANUP(json_decref) =
-		text ? json_loads(text, 0, NULL) : NULL;
+	json_t *same MRQ_CLEANUP(json_decref) = text ? json_loads(text, 0, NULL) : NULL;
 
 	if (!same || !json_equal(o, same))
 		return mrq_json_no_memory(err);
@@ -135,7 +134,7 @@ has_controls(const char *text)
 
 enum mrq_status
 mrq_member_text(const json_t *o, const char *member, size_t max, const char **ret,
-	      struct mrq_error *err)
+		struct mrq_error *err)
 {
 	const json_t *value = json_object_get(o, member);
 
@@ -155,7 +154,7 @@ mrq_member_text(const json_t *o, const char *member, size_t max, const char **re
 
 enum mrq_status
 mrq_member_text_copy(const json_t *o, const char *member, size_t max, char *ret,
-		   struct mrq_error *err)
+		     struct mrq_error *err)
 {
 	const char *text = NULL;
 
@@ -167,7 +166,7 @@ mrq_member_text_copy(const json_t *o, const char *member, size_t max, char *ret,
 
 enum mrq_status
 mrq_member_mail(const json_t *o, const char *member, char ret[static MRQ_MAIL_MAX + 1],
-	      struct mrq_error *err)
+		struct mrq_error *err)
 {
 	const json_t *value = json_object_get(o, member);
 
@@ -184,7 +183,7 @@ mrq_member_mail(const json_t *o, const char *member, char ret[static MRQ_MAIL_MA
 
 enum mrq_status
 mrq_member_guid(const json_t *o, const char *member, struct mrq_guid *ret,
-	      struct mrq_error *err)
+		struct mrq_error *err)
 {
 	const json_t *value = json_object_get(o, member);
 	struct mrq_guid id = { 0 };
@@ -217,8 +216,8 @@ integer_of(const json_t *value, int64_t *ret)
 }
 
 enum mrq_status
-mrq_member_int(const json_t *o, const char *member, int64_t min, int64_t max, int64_t *ret,
-	     struct mrq_error *err)
+mrq_member_int(const json_t *o, const char *member, int64_t min, int64_t max,
+	       int64_t *ret, struct mrq_error *err)
 {
 	const json_t *value = json_object_get(o, member);
 	int64_t n;
@@ -252,7 +251,7 @@ mrq_member_bool(const json_t *o, const char *member, bool *ret, struct mrq_error
 
 enum mrq_status
 mrq_member_time(const json_t *o, const char *member, int64_t now, int64_t *ret,
-	      struct mrq_error *err)
+		struct mrq_error *err)
 {
 	const json_t *value = json_object_get(o, member);
 	int64_t when = MRQ_NEVER;
@@ -265,8 +264,8 @@ mrq_member_time(const json_t *o, const char *member, int64_t now, int64_t *ret,
 		 (!json_is_string(value) ||
 		  !mrq_time_parse(json_string_value(value), now, &when)))
 		return mrq_member_bad(err, member,
-				    "a time such as 2030-01-31, "
-				    "2030-01-31T12:00:00Z, +30d or never");
+				      "a time such as 2030-01-31, "
+				      "2030-01-31T12:00:00Z, +30d or never");
 	if (when != MRQ_NEVER && (when < 0 || when > MRQ_TIME_MAX))
 		return mrq_member_bad(err, member, "a time of the years 1970 to 9999");
 	*ret = when;
@@ -275,7 +274,7 @@ mrq_member_time(const json_t *o, const char *member, int64_t now, int64_t *ret,
 
 enum mrq_status
 mrq_member_list(const json_t *o, const char *member, size_t max, json_t **ret,
-	      struct mrq_error *err)
+		struct mrq_error *err)
 {
 	json_t *value = json_object_get(o, member);
 	json_t *list MRQ_CLEANUP(json_decref) =
@@ -295,26 +294,26 @@ mrq_member_list(const json_t *o, const char *member, size_t max, json_t **ret,
 enum mrq_status
 mrq_member_put(json_t *o, const char *member, json_t *value, struct mrq_error *err)
 {
-	return json_object_set_new(o, member, value) == 0 ? MRQ_OK :
-							    mrq_json_no_memory(err);
+	return json_object_set_new(o, member, value) == 0 ? MRQ_OK
+							  : mrq_json_no_memory(err);
 }
 
 enum mrq_status
 mrq_array_append(json_t *array, json_t *value, struct mrq_error *err)
 {
-	return json_array_append_new(array, value) == 0 ? MRQ_OK :
-							  mrq_json_no_memory(err);
+	return json_array_append_new(array, value) == 0 ? MRQ_OK
+							: mrq_json_no_memory(err);
 }
 
 enum mrq_status
 mrq_member_put_guid(json_t *o, const char *member, const struct mrq_guid *id,
-		  struct mrq_error *err)
+		    struct mrq_error *err)
 {
 	char text[MRQ_GUID_TEXT];
 
 	mrq_guid_format(id, text);
-	return mrq_member_put(o, member,
-			    mrq_guid_is_nil(id) ? json_null() : json_string(text), err);
+	return mrq_member_put(
+		o, member, mrq_guid_is_nil(id) ? json_null() : json_string(text), err);
 }
 
 enum mrq_status

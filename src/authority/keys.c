@@ -245,8 +245,8 @@ static enum mrq_status
 snapshot_add(struct mrq_snapshot *snap, const struct mrq_org_key *key,
 	     struct mrq_error *err)
 {
-	const struct mrq_org_key **keys =
-		reallocarray(snap->keys, snap->n_keys + 1, sizeof(struct mrq_org_key *));
+	const struct mrq_org_key **keys = reallocarray(snap->keys, snap->n_keys + 1,
+						       sizeof(struct mrq_org_key *));
 
 	if (!keys)
 		return mrq_json_no_memory(err);

@@ -51,7 +51,8 @@ protection_edit(const json_t *o, enum mrq_label_protection *ret, struct mrq_erro
 			return MRQ_OK;
 		}
 	}
-	return mrq_member_bad(err, "protection", "none, template, user-defined or removes");
+	return mrq_member_bad(err, "protection",
+			      "none, template, user-defined or removes");
 }
 
 static enum mrq_status
@@ -93,9 +94,10 @@ name_check(const char *name, struct mrq_error *err)
 	for (const char *at = name;; at++) {
 		size_t len = strcspn(at, "/");
 		if (len == 0 || at[0] == ' ' || at[len - 1] == ' ' || ++parts > 2)
-			return mrq_member_bad(err, "name",
-					    "NAME or PARENT/NAME, without spaces at the "
-					    "ends of a part");
+			return mrq_member_bad(
+				err, "name",
+				"NAME or PARENT/NAME, without spaces at the "
+				"ends of a part");
 		at += len;
 		if (*at == '\0')
 			return MRQ_OK;
@@ -121,14 +123,15 @@ mrq_label_edit(const json_t *o, struct mrq_label *label, struct mrq_error *err)
 enum mrq_status
 mrq_label_decode(const json_t *o, struct mrq_label *ret, struct mrq_error *err)
 {
-	static const char *const members[] = { "id",	   "name",     "parent",
-					       "order",	   "colour",   "tooltip",
+	static const char *const members[] = { "id",         "name",     "parent",
+					       "order",      "colour",   "tooltip",
 					       "protection", "template", "programs",
 					       "enabled" };
 	struct mrq_label label;
 
 	mrq_label_init(&label);
-	MRQ_TRY(mrq_member_known(o, members, sizeof(members) / sizeof(members[0]), err));
+	MRQ_TRY(mrq_member_known(o, members, sizeof(members) / sizeof(members[0]),
+				 err));
 	MRQ_TRY(mrq_member_guid(o, "id", &label.id, err));
 	if (mrq_guid_is_nil(&label.id))
 		return mrq_member_bad(err, "id", "a GUID that is not all zeros");
@@ -137,8 +140,9 @@ mrq_label_decode(const json_t *o, struct mrq_label *ret, struct mrq_error *err)
 	MRQ_TRY(mrq_label_edit(o, &label, err));
 	if (mrq_guid_is_nil(&label.template_id) ==
 	    (label.protection == MRQ_LABEL_TEMPLATE))
-		return mrq_member_bad(err, "template",
-				    "there when 'protection' is template, and only then");
+		return mrq_member_bad(
+			err, "template",
+			"there when 'protection' is template, and only then");
 	*ret = label;
 	return MRQ_OK;
 }
@@ -161,8 +165,8 @@ mrq_label_encode(const struct mrq_label *label, json_t **ret, struct mrq_error *
 		json_string(mrq_label_protection_name(label->protection)), err));
 	MRQ_TRY(mrq_member_put_guid(o, "template", &label->template_id, err));
 	MRQ_TRY(mrq_member_put(o, "programs",
-			     json_string(mrq_programs_switch_name(label->programs)),
-			     err));
+			       json_string(mrq_programs_switch_name(label->programs)),
+			       err));
 	MRQ_TRY(mrq_member_put(o, "enabled", json_boolean(label->enabled), err));
 	*ret = MRQ_STEAL(o);
 	return MRQ_OK;

@@ -86,16 +86,18 @@ membership_order(const void *a, const void *b)
 }
 
 enum mrq_status
-mrq_members_load(struct mrq_state_txn *txn, struct mrq_members *ret, struct mrq_error *err)
+mrq_members_load(struct mrq_state_txn *txn, struct mrq_members *ret,
+		 struct mrq_error *err)
 {
 	struct mrq_members members MRQ_CLEANUP(mrq_members_clear) = { 0 };
 	struct measure sum = { 0 };
 
 	MRQ_TRY(mrq_state_each(txn, MRQ_IN_MEMBERS, measure_one, &sum, err));
 	if (sum.damaged)
-		return mrq_fail(err, MRQ_E_DAMAGED,
-				"a group membership of the authority is damaged; restore "
-				"the state folder from a backup");
+		return mrq_fail(
+			err, MRQ_E_DAMAGED,
+			"a group membership of the authority is damaged; restore "
+			"the state folder from a backup");
 	members.items = calloc(sum.n + 1, sizeof(*members.items));
 	members.text = malloc(sum.bytes + 1);
 	if (!members.items || !members.text)

@@ -100,14 +100,16 @@ aliases_load(const json_t *doc, struct mrq_identity *who, struct mrq_error *err)
 	for (size_t i = 0; i < n; i++) {
 		const char *alias = json_string_value(json_array_get(aliases, i));
 		if (alias && mrq_mail_valid(alias))
-			memcpy(who->aliases[who->n_aliases++], alias, strlen(alias) + 1);
+			memcpy(who->aliases[who->n_aliases++], alias,
+			       strlen(alias) + 1);
 	}
 	return MRQ_OK;
 }
 
 /* The record's key: the mail itself, or the user whose alias it is. */
 static enum mrq_status
-user_find(struct mrq_state_txn *txn, const char *mail, json_t **ret, struct mrq_error *err)
+user_find(struct mrq_state_txn *txn, const char *mail, json_t **ret,
+	  struct mrq_error *err)
 {
 	char user[MRQ_MAIL_MAX + 1];
 	const void *value;

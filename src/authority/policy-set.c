@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "authority/documents.h"
 #include "authority/policy-set.h"
+#include "authority/documents.h"
 #include "base/guid.h"
 #include "policy/text.h"
 
@@ -139,7 +139,7 @@ mrq_policy_edit(const json_t *o, struct mrq_policy_set *set, struct mrq_error *e
 	MRQ_TRY(mrq_member_int(o, "licence_days", 0, MRQ_DAYS_MAX, &days, err));
 	set->licence_days = (int32_t)days;
 	return mrq_member_text_copy(o, "help_url", sizeof(set->help_url) - 1,
-				  set->help_url, err);
+				    set->help_url, err);
 }
 
 enum mrq_status
@@ -152,8 +152,9 @@ mrq_policy_encode(const struct mrq_policy_set *set, json_t **ret, struct mrq_err
 	MRQ_TRY(mrq_member_put_guid(o, "default_label", &set->default_label, err));
 	MRQ_TRY(mrq_member_put(o, "mandatory", json_boolean(set->mandatory), err));
 	MRQ_TRY(mrq_member_put(o, "justify_downgrade",
-			     json_boolean(set->justify_downgrade), err));
-	MRQ_TRY(mrq_member_put(o, "licence_days", json_integer(set->licence_days), err));
+			       json_boolean(set->justify_downgrade), err));
+	MRQ_TRY(mrq_member_put(o, "licence_days", json_integer(set->licence_days),
+			       err));
 	MRQ_TRY(mrq_member_put(o, "help_url", json_string(set->help_url), err));
 	*ret = MRQ_STEAL(o);
 	return MRQ_OK;

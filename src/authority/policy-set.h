@@ -12,8 +12,8 @@ MRQ_DEFINE_CLEANUP(mrq_policy_box_free, struct mrq_policy_box *)
 struct mrq_policy_set *mrq_policy_box_share(struct mrq_policy_box *box);
 
 /** Apply the settings that o has, but for default_label (the caller resolves names). */
-MRQ_MUST_CHECK enum mrq_status mrq_policy_edit(const json_t *o, struct mrq_policy_set *set,
-					       struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status
+mrq_policy_edit(const json_t *o, struct mrq_policy_set *set, struct mrq_error *err);
 /** The settings alone. */
 MRQ_MUST_CHECK enum mrq_status mrq_policy_encode(const struct mrq_policy_set *set,
 						 json_t **ret, struct mrq_error *err);

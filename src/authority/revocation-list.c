@@ -131,7 +131,8 @@ payload_decode(const char *payload, size_t len, struct mrq_revocation_list *ret,
 	if (s == MRQ_E_INVAL)
 		s = MRQ_E_FORMAT;
 	if (s != MRQ_OK)
-		return mrq_fail(err, s, "revocation list is malformed: %.400s", why.msg);
+		return mrq_fail(err, s, "revocation list is malformed: %.400s",
+				why.msg);
 	*ret = list;
 	list = (struct mrq_revocation_list){ 0 };
 	return MRQ_OK;
@@ -149,16 +150,18 @@ mrq_revocation_list_verify(const char *jws, size_t len, mrq_org_key_lookup looku
 	size_t payload_len;
 
 	if (len > MRQ_REVOCATIONS_SIGNED_MAX)
-		return mrq_fail(err, MRQ_E_LIMIT, "revocation list of %zu bytes exceeds %zu",
-				len, MRQ_REVOCATIONS_SIGNED_MAX);
-	MRQ_TRY(mrq_jws_peek(jws, len, MRQ_REVOCATIONS_TYP, kid, &unproved, &payload_len,
-			     err));
+		return mrq_fail(err, MRQ_E_LIMIT,
+				"revocation list of %zu bytes exceeds %zu", len,
+				MRQ_REVOCATIONS_SIGNED_MAX);
+	MRQ_TRY(mrq_jws_peek(jws, len, MRQ_REVOCATIONS_TYP, kid, &unproved,
+			     &payload_len, err));
 	enum mrq_status s = lookup(arg, kid, &org_key, err);
 	if (s == MRQ_E_NOT_FOUND)
-		return mrq_fail(err, MRQ_E_NO_KEY,
-				"revocation list is signed by key '%s', which is none of "
-				"this organisation's",
-				kid);
+		return mrq_fail(
+			err, MRQ_E_NO_KEY,
+			"revocation list is signed by key '%s', which is none of "
+			"this organisation's",
+			kid);
 	if (s != MRQ_OK)
 		return s;
 	MRQ_TRY(mrq_jws_verify(jws, len, MRQ_REVOCATIONS_TYP, org_key, &payload,

@@ -67,8 +67,8 @@ id_add(const char *key, const void *value, size_t len, void *arg)
 	(void)value;
 	(void)len;
 	if ((to->n & (to->n - 1)) == 0) {
-		struct mrq_guid *more = reallocarray(to->ids, to->n ? 2 * to->n : 1,
-						     sizeof(*more));
+		struct mrq_guid *more =
+			reallocarray(to->ids, to->n ? 2 * to->n : 1, sizeof(*more));
 		if (!more) {
 			to->status = MRQ_E_NOMEM;
 			return false;
@@ -105,7 +105,8 @@ enum mrq_status
 mrq_revoked_load(struct mrq_state_txn *txn, struct mrq_revocation_list *ret,
 		 struct mrq_error *err)
 {
-	MRQ_TRY(ids_load(txn, MRQ_REVOKE_CONTENT, &ret->contents, &ret->n_contents, err));
+	MRQ_TRY(ids_load(txn, MRQ_REVOKE_CONTENT, &ret->contents, &ret->n_contents,
+			 err));
 	return ids_load(txn, MRQ_REVOKE_FILE, &ret->files, &ret->n_files, err);
 }
 

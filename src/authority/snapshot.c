@@ -38,7 +38,8 @@ snapshot_load(struct mrq_authority *a, uint64_t epoch, struct mrq_snapshot **ret
 	      struct mrq_error *err)
 {
 	struct mrq_state_txn *txn MRQ_CLEANUP(mrq_state_abort) = NULL;
-	struct mrq_snapshot *snap MRQ_CLEANUP(mrq_snapshot_put) = calloc(1, sizeof(*snap));
+	struct mrq_snapshot *snap MRQ_CLEANUP(mrq_snapshot_put) =
+		calloc(1, sizeof(*snap));
 
 	if (!snap)
 		return mrq_json_no_memory(err);
@@ -56,7 +57,8 @@ snapshot_load(struct mrq_authority *a, uint64_t epoch, struct mrq_snapshot **ret
 }
 
 enum mrq_status
-mrq_snapshot_get(struct mrq_authority *a, struct mrq_snapshot **ret, struct mrq_error *err)
+mrq_snapshot_get(struct mrq_authority *a, struct mrq_snapshot **ret,
+		 struct mrq_error *err)
 {
 	pthread_mutex_t *held MRQ_CLEANUP(pthread_mutex_unlock) = &a->lock;
 	struct mrq_snapshot *fresh = NULL;

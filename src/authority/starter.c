@@ -33,7 +33,8 @@ struct starter_label {
 };
 
 static const struct starter_label starter_labels[] = {
-	{ "Public", -1, 0, "#317100", "For anybody; not protected.", MRQ_LABEL_NONE, -1 },
+	{ "Public", -1, 0, "#317100", "For anybody; not protected.", MRQ_LABEL_NONE,
+	  -1 },
 	{ "General", -1, 10, "#0078d7",
 	  "Everyday business; open to the whole organisation.", MRQ_LABEL_TEMPLATE, 0 },
 	{ "Confidential", -1, 20, "#ff8c00", "Would do harm in the wrong hands.",
@@ -50,14 +51,15 @@ static const struct starter_label starter_labels[] = {
 	{ "Highly Confidential/Specific People", 5, 32, "", "You say who may do what.",
 	  MRQ_LABEL_USER_DEFINED, -1 },
 };
-#define STARTER_LABELS	(sizeof(starter_labels) / sizeof(starter_labels[0]))
+#define STARTER_LABELS  (sizeof(starter_labels) / sizeof(starter_labels[0]))
 #define STARTER_DEFAULT 1
 
 static enum mrq_status
 template_write(struct mrq_state_txn *txn, const struct starter_template *from,
 	       struct mrq_guid *ret_id, struct mrq_error *err)
 {
-	struct mrq_grant org = { .who.kind = MRQ_PRINCIPAL_ORG, .rights = from->rights };
+	struct mrq_grant org = { .who.kind = MRQ_PRINCIPAL_ORG,
+				 .rights = from->rights };
 	json_t *doc MRQ_CLEANUP(json_decref) = NULL;
 	struct mrq_template t;
 

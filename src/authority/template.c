@@ -30,7 +30,7 @@ offline_decode(const json_t *o, int32_t *ret, struct mrq_error *err)
 		days = 0;
 	else
 		MRQ_TRY(mrq_member_int(o, "offline_days", MRQ_OFFLINE_ALWAYS,
-				     MRQ_OFFLINE_DAYS_MAX, &days, err));
+				       MRQ_OFFLINE_DAYS_MAX, &days, err));
 	*ret = (int32_t)days;
 	return MRQ_OK;
 }
@@ -80,13 +80,15 @@ mrq_template_edit(const json_t *o, int64_t now, enum mrq_unknown_rights unknown,
 enum mrq_status
 mrq_template_decode(const json_t *o, struct mrq_template *ret, struct mrq_error *err)
 {
-	static const char *const members[] = { "id",	       "name",	       "expires",
-					       "expires_days", "offline_days", "archived",
+	static const char *const members[] = { "id",           "name",
+					       "expires",      "expires_days",
+					       "offline_days", "archived",
 					       "grants" };
 	struct mrq_template t MRQ_CLEANUP(mrq_template_clear) = { 0 };
 
 	mrq_template_init(&t);
-	MRQ_TRY(mrq_member_known(o, members, sizeof(members) / sizeof(members[0]), err));
+	MRQ_TRY(mrq_member_known(o, members, sizeof(members) / sizeof(members[0]),
+				 err));
 	MRQ_TRY(mrq_member_guid(o, "id", &t.id, err));
 	if (mrq_guid_is_nil(&t.id))
 		return mrq_member_bad(err, "id", "a GUID that is not all zeros");
@@ -117,7 +119,8 @@ mrq_template_encode(const struct mrq_template *t, json_t **ret, struct mrq_error
 	MRQ_TRY(mrq_member_put(o, "name", json_string(t->name), err));
 	MRQ_TRY(mrq_member_put_time(o, "expires", t->expires, err));
 	MRQ_TRY(mrq_member_put(o, "expires_days", json_integer(t->expires_days), err));
-	MRQ_TRY(mrq_member_put(o, "offline_days", offline_encode(t->offline_days), err));
+	MRQ_TRY(mrq_member_put(o, "offline_days", offline_encode(t->offline_days),
+			       err));
 	MRQ_TRY(mrq_member_put(o, "archived", json_boolean(t->archived), err));
 	MRQ_TRY(mrq_member_put(o, "grants", MRQ_STEAL(grants), err));
 	*ret = MRQ_STEAL(o);

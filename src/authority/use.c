@@ -126,9 +126,10 @@ mrq_use_licence_decode(const uint8_t *data, size_t len, struct mrq_use_licence *
 	uint8_t reserved = mrq_read_u8(&r);
 
 	if (!r.failed && version != USE_VERSION)
-		return mrq_fail(err, MRQ_E_VERSION,
-				"cached use licence has version %u, this build knows %d",
-				version, USE_VERSION);
+		return mrq_fail(
+			err, MRQ_E_VERSION,
+			"cached use licence has version %u, this build knows %d",
+			version, USE_VERSION);
 	fields_read(&r, &use);
 	flags_set(&use, flags);
 	use.programs = (enum mrq_programs_switch)programs;

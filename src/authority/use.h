@@ -16,17 +16,17 @@
 /** Plain value; holds a key, so it lives in mrq_secret_alloc memory or is wiped by scope. */
 struct mrq_use_licence {
 	struct mrq_guid content_id, label_id, template_id;
-	mrq_rights rights;     /* 0: no grant (key is then absent) */
+	mrq_rights rights; /* 0: no grant (key is then absent) */
 	bool owner, issuer;
 	bool super_user; /* void after valid_until: never stored, ends with the time box */
 	bool has_key;
-	bool list_rights;      /* grants of others may be shown */
+	bool list_rights; /* grants of others may be shown */
 	enum mrq_programs_switch programs;
-	int64_t issued;	       /* Unix seconds */
-	int64_t expires;       /* of the content; MRQ_NEVER */
-	int64_t valid_until;   /* offline use ends; issued when offline is never */
-	bool never_store;      /* offline never: not written to disk */
-	uint64_t epoch;	       /* of the authority's policy when issued */
+	int64_t issued;      /* Unix seconds */
+	int64_t expires;     /* of the content; MRQ_NEVER */
+	int64_t valid_until; /* offline use ends; issued when offline is never */
+	bool never_store;    /* offline never: not written to disk */
+	uint64_t epoch;      /* of the authority's policy when issued */
 	struct mrq_content_key key;
 };
 

@@ -19,7 +19,7 @@ struct mrq_verifier {
 	void *arg;
 	pthread_mutex_t lock;
 	struct slot slots[VERIFIER_SLOTS]; /* guarded by lock */
-	unsigned next;			   /* guarded by lock; slot that goes next */
+	unsigned next;                     /* guarded by lock; slot that goes next */
 };
 
 enum mrq_status
@@ -120,8 +120,9 @@ vouched(const struct mrq_licence *l, const struct mrq_certificate *crt, const ch
 	struct mrq_error *err)
 {
 	if (strcmp(kid, mrq_public_key_kid(crt->key)) != 0)
-		return mrq_fail(err, MRQ_E_FORGED,
-				"licence is signed by another key than its certificate's");
+		return mrq_fail(
+			err, MRQ_E_FORGED,
+			"licence is signed by another key than its certificate's");
 	if (!mrq_mail_equal(l->org, crt->org))
 		return mrq_fail(err, MRQ_E_FORGED,
 				"licence of '%.200s' carries a certificate of '%.200s'",
@@ -163,9 +164,10 @@ mrq_verifier_licence(struct mrq_verifier *v, const char *pl, size_t len,
 	size_t payload_len;
 
 	if (len > MRQ_LICENCE_SIGNED_MAX)
-		return mrq_fail(err, MRQ_E_LIMIT, "licence of %zu bytes exceeds %u", len,
-				MRQ_LICENCE_SIGNED_MAX);
-	MRQ_TRY(mrq_jws_peek(pl, len, MRQ_LICENCE_TYP, kid, &payload, &payload_len, err));
+		return mrq_fail(err, MRQ_E_LIMIT, "licence of %zu bytes exceeds %u",
+				len, MRQ_LICENCE_SIGNED_MAX);
+	MRQ_TRY(mrq_jws_peek(pl, len, MRQ_LICENCE_TYP, kid, &payload, &payload_len,
+			     err));
 	MRQ_TRY(mrq_licence_decode(payload, payload_len, &licence, err));
 	MRQ_TRY(certificate_get(v, licence->certificate, &crt, err));
 	MRQ_TRY(vouched(licence, crt, kid, err));

@@ -15,11 +15,11 @@
 #include "crypto/keyring.h"
 #include "policy/licence.h"
 
-#define MRQ_REVOCATIONS_TYP	   "marque-revocations+jws"
-#define MRQ_LICENCE_SIGNED_MAX	   (72u * 1024u) /* bytes of a publishing licence */
+#define MRQ_REVOCATIONS_TYP        "marque-revocations+jws"
+#define MRQ_LICENCE_SIGNED_MAX     (72u * 1024u) /* bytes of a publishing licence */
 #define MRQ_REVOCATIONS_SIGNED_MAX ((size_t)MRQ_JWS_MAX)
-#define MRQ_REVOCATIONS_MAX	   150000u /* identifiers of each kind */
-#define MRQ_SUBJECT_MAX		   MRQ_PRINCIPAL_MAX
+#define MRQ_REVOCATIONS_MAX        150000u /* identifiers of each kind */
+#define MRQ_SUBJECT_MAX            MRQ_PRINCIPAL_MAX
 
 /**
  * Find an organisation's public key.  MRQ_E_NOT_FOUND when it is none of theirs; *ret is the
@@ -55,8 +55,9 @@ MRQ_MUST_CHECK enum mrq_status mrq_verifier_new(mrq_org_key_lookup lookup, void 
 void mrq_verifier_free(struct mrq_verifier *v);
 MRQ_DEFINE_CLEANUP(mrq_verifier_free, struct mrq_verifier *)
 /** As mrq_licence_verify; *ret_kid (may be NULL) is the id of the publishing key. */
-MRQ_MUST_CHECK enum mrq_status mrq_verifier_licence(struct mrq_verifier *v, const char *pl,
-						    size_t len, struct mrq_licence **ret,
+MRQ_MUST_CHECK enum mrq_status mrq_verifier_licence(struct mrq_verifier *v,
+						    const char *pl, size_t len,
+						    struct mrq_licence **ret,
 						    char ret_kid[MRQ_KID_TEXT],
 						    struct mrq_error *err);
 
@@ -76,12 +77,12 @@ MRQ_DEFINE_CLEANUP(mrq_certificate_free, struct mrq_certificate *)
 
 /** Make and sign one; *ret malloc'ed.  MRQ_E_INVAL for a subject or time that cannot be. */
 MRQ_MUST_CHECK enum mrq_status
-mrq_certificate_sign(const struct mrq_private_key *org_key, const struct mrq_certificate *crt,
-		     char **ret, struct mrq_error *err);
-MRQ_MUST_CHECK enum mrq_status mrq_certificate_verify(const char *jws, size_t len,
-						      mrq_org_key_lookup lookup, void *arg,
-						      struct mrq_certificate **ret,
-						      struct mrq_error *err);
+mrq_certificate_sign(const struct mrq_private_key *org_key,
+		     const struct mrq_certificate *crt, char **ret,
+		     struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status
+mrq_certificate_verify(const char *jws, size_t len, mrq_org_key_lookup lookup,
+		       void *arg, struct mrq_certificate **ret, struct mrq_error *err);
 /** Read without verifying: for the holder of one. */
 MRQ_MUST_CHECK enum mrq_status mrq_certificate_peek(const char *jws, size_t len,
 						    struct mrq_certificate **ret,
@@ -105,10 +106,11 @@ mrq_revocation_list_sign(const struct mrq_private_key *org_key,
 			 const struct mrq_revocation_list *list, char **ret,
 			 struct mrq_error *err);
 /** Into a zeroed *ret. */
-MRQ_MUST_CHECK enum mrq_status mrq_revocation_list_verify(const char *jws, size_t len,
-							  mrq_org_key_lookup lookup, void *arg,
-							  struct mrq_revocation_list *ret,
-							  struct mrq_error *err);
-bool mrq_revocation_listed(const struct mrq_guid *ids, size_t n, const struct mrq_guid *id);
+MRQ_MUST_CHECK enum mrq_status
+mrq_revocation_list_verify(const char *jws, size_t len, mrq_org_key_lookup lookup,
+			   void *arg, struct mrq_revocation_list *ret,
+			   struct mrq_error *err);
+bool mrq_revocation_listed(const struct mrq_guid *ids, size_t n,
+			   const struct mrq_guid *id);
 
 #endif

@@ -45,7 +45,8 @@ mrq_revocations_free(struct mrq_revocations *r)
 
 static enum mrq_status
 embedded_publish(struct mrq_provider *p, const char *subject, int64_t now,
-		 int64_t deadline_ns, struct mrq_publishing **ret, struct mrq_error *err)
+		 int64_t deadline_ns, struct mrq_publishing **ret,
+		 struct mrq_error *err)
 {
 	struct mrq_publishing *made MRQ_CLEANUP(mrq_publishing_free) =
 		calloc(1, sizeof(*made));
@@ -75,8 +76,8 @@ embedded_use(struct mrq_provider *p, const void *pl, size_t pl_len,
 }
 
 static enum mrq_status
-embedded_policy(struct mrq_provider *p, int64_t deadline_ns, struct mrq_policy_set **ret,
-		struct mrq_error *err)
+embedded_policy(struct mrq_provider *p, int64_t deadline_ns,
+		struct mrq_policy_set **ret, struct mrq_error *err)
 {
 	(void)deadline_ns;
 	return mrq_authority_policy(authority_of(p), ret, err);
@@ -110,7 +111,8 @@ embedded_identity(struct mrq_provider *p, const char *mail, const char *const *g
 		  struct mrq_error *err)
 {
 	(void)deadline_ns;
-	return mrq_authority_identity(authority_of(p), mail, groups, n_groups, ret, err);
+	return mrq_authority_identity(authority_of(p), mail, groups, n_groups, ret,
+				      err);
 }
 
 static enum mrq_status

@@ -10,7 +10,7 @@ struct mrq_mint {
 	struct mrq_guid label_id;    /* nil: none */
 	struct mrq_guid template_id; /* nil: ad hoc, by grants */
 	const struct mrq_grant *grants;
-	size_t n_grants; /* 0 with a template */
+	size_t n_grants;            /* 0 with a template */
 	const char *owner, *issuer; /* mails */
 	const char *org;
 	int64_t expires;      /* Unix seconds; MRQ_NEVER */
@@ -27,10 +27,9 @@ struct mrq_mint {
  * Returns MRQ_OK; MRQ_E_EXPIRED when the certificate has run out (or is not valid yet): fetch
  * another; MRQ_E_INVAL for what no licence may say; MRQ_E_LIMIT for too many grants; MRQ_E_NOMEM.
  */
-MRQ_MUST_CHECK enum mrq_status mrq_licence_mint(const struct mrq_publishing *publishing,
-						const struct mrq_mint *what, int64_t now,
-						char **ret_pl, size_t *ret_len,
-						struct mrq_content_key *ret_key,
-						struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status
+mrq_licence_mint(const struct mrq_publishing *publishing, const struct mrq_mint *what,
+		 int64_t now, char **ret_pl, size_t *ret_len,
+		 struct mrq_content_key *ret_key, struct mrq_error *err);
 
 #endif

@@ -136,7 +136,8 @@ signed_licence(const char *text)
 	if (mrq_jws_sign(keys.publishing, MRQ_LICENCE_TYP, json, strlen(json), &jws,
 			 NULL) != MRQ_OK)
 		return;
-	if (mrq_licence_verify(jws, strlen(jws), lookup, NULL, &licence, NULL) == MRQ_OK)
+	if (mrq_licence_verify(jws, strlen(jws), lookup, NULL, &licence, NULL) ==
+	    MRQ_OK)
 		licence_check(licence);
 }
 
@@ -147,10 +148,11 @@ certificate(const char *text)
 	char *jws MRQ_CLEANUP(free) = NULL;
 	struct mrq_certificate *crt MRQ_CLEANUP(mrq_certificate_free) = NULL;
 
-	if (mrq_jws_sign(keys.org, MRQ_CERTIFICATE_TYP, json, strlen(json), &jws, NULL) !=
-	    MRQ_OK)
+	if (mrq_jws_sign(keys.org, MRQ_CERTIFICATE_TYP, json, strlen(json), &jws,
+			 NULL) != MRQ_OK)
 		return;
-	if (mrq_certificate_verify(jws, strlen(jws), lookup, NULL, &crt, NULL) != MRQ_OK)
+	if (mrq_certificate_verify(jws, strlen(jws), lookup, NULL, &crt, NULL) !=
+	    MRQ_OK)
 		return;
 	if (!mrq_domain_valid(crt->org) || !crt->subject[0] || !crt->key ||
 	    crt->not_after < crt->not_before)
@@ -163,8 +165,8 @@ revocations(const char *text)
 	struct mrq_revocation_list list MRQ_CLEANUP(mrq_revocation_list_clear) = { 0 };
 	char *jws MRQ_CLEANUP(free) = NULL;
 
-	if (mrq_jws_sign(keys.org, MRQ_REVOCATIONS_TYP, text, strlen(text), &jws, NULL) !=
-	    MRQ_OK)
+	if (mrq_jws_sign(keys.org, MRQ_REVOCATIONS_TYP, text, strlen(text), &jws,
+			 NULL) != MRQ_OK)
 		return;
 	if (mrq_revocation_list_verify(jws, strlen(jws), lookup, NULL, &list, NULL) !=
 	    MRQ_OK)

@@ -8,7 +8,8 @@
 void
 dir_make(char ret[static 64])
 {
-	memcpy(ret, "/tmp/marque-authority-XXXXXX", sizeof("/tmp/marque-authority-XXXXXX"));
+	memcpy(ret, "/tmp/marque-authority-XXXXXX",
+	       sizeof("/tmp/marque-authority-XXXXXX"));
 	assert_non_null(mkdtemp(ret));
 }
 
@@ -193,8 +194,9 @@ mint_at(struct world *w, const struct mrq_mint *what, int64_t now,
 	char *pl = NULL;
 	size_t len;
 
-	check_ok(mrq_licence_mint(w->publishing, what, now, &pl, &len, ret_key, &w->err),
-		 &w->err);
+	check_ok(
+		mrq_licence_mint(w->publishing, what, now, &pl, &len, ret_key, &w->err),
+		&w->err);
 	assert_int_equal(strlen(pl), len);
 	return pl;
 }

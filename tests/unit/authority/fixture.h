@@ -40,7 +40,8 @@ void world_close(struct world *w);
 void dir_make(char ret[static 64]);
 void dir_remove(const char *dir);
 /** Another certificate and key to mint with. */
-void world_publishing(struct world *w, const char *subject, struct mrq_publishing **ret);
+void world_publishing(struct world *w, const char *subject,
+		      struct mrq_publishing **ret);
 
 /** A command that must succeed; the caller frees the answer. */
 json_t *admin(struct world *w, const char *verb, const char *args);

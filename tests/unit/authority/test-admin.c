@@ -8,7 +8,8 @@ static enum mrq_status
 run(struct world *w, const char *verb, const char *args)
 {
 	char *answer = NULL;
-	enum mrq_status s = mrq_authority_admin(w->a, verb, args, NOW, &answer, &w->err);
+	enum mrq_status s =
+		mrq_authority_admin(w->a, verb, args, NOW, &answer, &w->err);
 
 	assert_int_equal(answer != NULL, s == MRQ_OK);
 	free(answer);
@@ -47,24 +48,27 @@ struct good {
 };
 
 static const struct good goods[] = {
-	{ "user add", "{\"mail\":\"Bob@example.com\",\"name\":\"Bob\",\"aliases\":[],"
-		      "\"member\":true}",
+	{ "user add",
+	  "{\"mail\":\"Bob@example.com\",\"name\":\"Bob\",\"aliases\":[],"
+	  "\"member\":true}",
 	  true },
 	{ "user set", "{\"mail\":\"ann@example.com\",\"name\":\"Ann\"}", true },
 	{ "user list", "{}", false },
 	{ "user rm", "{\"mail\":\"ann@example.com\"}", true },
 	{ "group add", "{\"mail\":\"ops@example.com\",\"name\":\"Ops\"}", true },
 	{ "group member-add",
-	  "{\"mail\":\"ops@example.com\",\"members\":[\"x@y.z\",\"group:devs@example.com\"]}",
+	  "{\"mail\":\"ops@example.com\",\"members\":[\"x@y.z\",\"group:devs@example."
+	  "com\"]}",
 	  true },
-	{ "group member-rm", "{\"mail\":\"ops@example.com\",\"members\":\"devs@example.com\"}",
-	  true },
+	{ "group member-rm",
+	  "{\"mail\":\"ops@example.com\",\"members\":\"devs@example.com\"}", true },
 	{ "group list", "{}", false },
 	{ "group rm", "{\"mail\":\"ops@example.com\"}", true },
 	{ "template set",
 	  "{\"template\":\"T\",\"name\":\"U\",\"grants\":[{\"who\":\"org\",\"rights\":"
 	  "[\"VIEW\",\"edit\"]},{\"who\":\"a@b.c\",\"rights\":\"coowner\"}],"
-	  "\"expires\":\"2040-01-01\",\"expires_days\":\"7\",\"offline_days\":\"never\","
+	  "\"expires\":\"2040-01-01\",\"expires_days\":\"7\",\"offline_days\":"
+	  "\"never\","
 	  "\"archived\":\"false\"}",
 	  true },
 	{ "template list", "{}", false },
@@ -81,7 +85,8 @@ static const struct good goods[] = {
 	{ "label rm", "{\"label\":\"M\"}", true },
 	{ "template rm", "{\"template\":\"U\"}", true },
 	{ "policy set",
-	  "{\"default_label\":\"Public\",\"mandatory\":true,\"justify_downgrade\":false,"
+	  "{\"default_label\":\"Public\",\"mandatory\":true,\"justify_downgrade\":"
+	  "false,"
 	  "\"licence_days\":14,\"help_url\":\"https://help.example.com\"}",
 	  true },
 	{ "policy show", "{}", false },
@@ -91,13 +96,16 @@ static const struct good goods[] = {
 	{ "superuser on", "{\"for\":\"2h\"}", true },
 	{ "superuser status", "{}", false },
 	{ "superuser off", "{}", true },
-	{ "superuser add", "{\"who\":[\"group:devs@example.com\",\"bob@example.com\"]}", true },
+	{ "superuser add", "{\"who\":[\"group:devs@example.com\",\"bob@example.com\"]}",
+	  true },
 	{ "superuser list", "{}", false },
 	{ "superuser rm", "{\"who\":\"bob@example.com\"}", true },
 	{ "revocation add",
-	  "{\"file_id\":\"22222222-2222-4333-8444-555555555555\",\"by\":\"x@y.z\"}", true },
+	  "{\"file_id\":\"22222222-2222-4333-8444-555555555555\",\"by\":\"x@y.z\"}",
+	  true },
 	{ "revocation list", "{}", false },
-	{ "revocation rm", "{\"content_id\":\"11111111-2222-4333-8444-555555555555\"}", true },
+	{ "revocation rm", "{\"content_id\":\"11111111-2222-4333-8444-555555555555\"}",
+	  true },
 	{ "export", "{}", false },
 };
 
@@ -143,8 +151,8 @@ struct bad {
 	const char *says;
 };
 
-#define GUID  "11111111-2222-4333-8444-555555555555"
-#define NIL   "00000000-0000-0000-0000-000000000000"
+#define GUID "11111111-2222-4333-8444-555555555555"
+#define NIL  "00000000-0000-0000-0000-000000000000"
 
 static const struct bad bads[] = {
 	{ "user fly", "{}", MRQ_E_INVAL, "user fly" },
@@ -160,13 +168,18 @@ static const struct bad bads[] = {
 	{ "user add", "{\"mail\":\"bob\"}", MRQ_E_INVAL, "'mail'" },
 	{ "user add", "{\"mail\":\"b@c.d\",\"nick\":\"b\"}", MRQ_E_INVAL, "'nick'" },
 	{ "user add", "{\"mail\":\"b@c.d\",\"name\":1}", MRQ_E_INVAL, "'name'" },
-	{ "user add", "{\"mail\":\"b@c.d\",\"name\":\"a\\u0007\"}", MRQ_E_INVAL, "'name'" },
-	{ "user add", "{\"mail\":\"b@c.d\",\"member\":\"maybe\"}", MRQ_E_INVAL, "'member'" },
-	{ "user add", "{\"mail\":\"b@c.d\",\"aliases\":[1]}", MRQ_E_INVAL, "'aliases'" },
-	{ "user add", "{\"mail\":\"b@c.d\",\"aliases\":[\"b@c.d\"]}", MRQ_E_EXISTS, "b@c.d" },
-	{ "user add", "{\"mail\":\"b@c.d\",\"aliases\":[\"x@c.d\",\"x@c.d\"]}", MRQ_E_EXISTS,
-	  "x@c.d" },
-	{ "user add", "{\"mail\":\"ANN@example.com\"}", MRQ_E_EXISTS, "ann@example.com" },
+	{ "user add", "{\"mail\":\"b@c.d\",\"name\":\"a\\u0007\"}", MRQ_E_INVAL,
+	  "'name'" },
+	{ "user add", "{\"mail\":\"b@c.d\",\"member\":\"maybe\"}", MRQ_E_INVAL,
+	  "'member'" },
+	{ "user add", "{\"mail\":\"b@c.d\",\"aliases\":[1]}", MRQ_E_INVAL,
+	  "'aliases'" },
+	{ "user add", "{\"mail\":\"b@c.d\",\"aliases\":[\"b@c.d\"]}", MRQ_E_EXISTS,
+	  "b@c.d" },
+	{ "user add", "{\"mail\":\"b@c.d\",\"aliases\":[\"x@c.d\",\"x@c.d\"]}",
+	  MRQ_E_EXISTS, "x@c.d" },
+	{ "user add", "{\"mail\":\"ANN@example.com\"}", MRQ_E_EXISTS,
+	  "ann@example.com" },
 	{ "user add", "{\"mail\":\"a.lee@example.com\"}", MRQ_E_EXISTS, "alias" },
 	{ "user add", "{\"mail\":\"devs@example.com\"}", MRQ_E_EXISTS, "group" },
 	{ "user set", "{\"mail\":\"b@c.d\"}", MRQ_E_NOT_FOUND, "b@c.d" },
@@ -177,16 +190,19 @@ static const struct bad bads[] = {
 	{ "group add", "{\"mail\":\"ann@example.com\"}", MRQ_E_EXISTS, "user" },
 	{ "group add", "{\"mail\":\"g@c.d\",\"members\":[\"org\"]}", MRQ_E_INVAL,
 	  "'members'" },
-	{ "group add", "{\"mail\":\"g@c.d\",\"members\":[null]}", MRQ_E_INVAL, "'members'" },
+	{ "group add", "{\"mail\":\"g@c.d\",\"members\":[null]}", MRQ_E_INVAL,
+	  "'members'" },
 	{ "group rm", "{\"mail\":\"ann@example.com\"}", MRQ_E_NOT_FOUND, "no group" },
-	{ "group member-add", "{\"mail\":\"g@c.d\",\"members\":\"a@b.c\"}", MRQ_E_NOT_FOUND,
-	  "g@c.d" },
-	{ "group member-add", "{\"mail\":\"devs@example.com\"}", MRQ_E_INVAL, "'members'" },
+	{ "group member-add", "{\"mail\":\"g@c.d\",\"members\":\"a@b.c\"}",
+	  MRQ_E_NOT_FOUND, "g@c.d" },
+	{ "group member-add", "{\"mail\":\"devs@example.com\"}", MRQ_E_INVAL,
+	  "'members'" },
 	{ "group member-rm", "{\"mail\":\"devs@example.com\",\"members\":\"z@b.c\"}",
 	  MRQ_E_NOT_FOUND, "z@b.c" },
 
 	{ "template set", "{}", MRQ_E_INVAL, "'template'" },
-	{ "template set", "{\"template\":\"" GUID "\"}", MRQ_E_NOT_FOUND, "no template" },
+	{ "template set", "{\"template\":\"" GUID "\"}", MRQ_E_NOT_FOUND,
+	  "no template" },
 	{ "template set", "{\"name\":\"\"}", MRQ_E_INVAL, "'name'" },
 	{ "template set", "{\"name\":\" x\"}", MRQ_E_INVAL, "'name'" },
 	{ "template set", "{\"template\":\"T\",\"name\":\"" GUID "\"}", MRQ_E_INVAL,
@@ -194,16 +210,18 @@ static const struct bad bads[] = {
 	{ "template set", "{\"template\":\"T\",\"name\":\"General\"}", MRQ_E_EXISTS,
 	  "'name'" },
 	{ "template set", "{\"name\":\"X\",\"grants\":7}", MRQ_E_INVAL, "'grants'" },
-	{ "template set", "{\"name\":\"X\",\"grants\":\"org\"}", MRQ_E_INVAL, "'grants'" },
+	{ "template set", "{\"name\":\"X\",\"grants\":\"org\"}", MRQ_E_INVAL,
+	  "'grants'" },
 	{ "template set", "{\"name\":\"X\",\"grants\":\"=viewer\"}", MRQ_E_INVAL,
 	  "'grants'" },
 	{ "template set", "{\"name\":\"X\",\"grants\":\"nobody=viewer\"}", MRQ_E_INVAL,
 	  "'grants'" },
-	{ "template set", "{\"name\":\"X\",\"grants\":\"org=VEIW\"}", MRQ_E_INVAL, "VEIW" },
+	{ "template set", "{\"name\":\"X\",\"grants\":\"org=VEIW\"}", MRQ_E_INVAL,
+	  "VEIW" },
 	{ "template set", "{\"name\":\"X\",\"grants\":[{\"rights\":[]}]}", MRQ_E_INVAL,
 	  "'who'" },
-	{ "template set", "{\"name\":\"X\",\"grants\":[{\"who\":\"org\"}]}", MRQ_E_INVAL,
-	  "'rights'" },
+	{ "template set", "{\"name\":\"X\",\"grants\":[{\"who\":\"org\"}]}",
+	  MRQ_E_INVAL, "'rights'" },
 	{ "template set",
 	  "{\"name\":\"X\",\"grants\":[{\"who\":\"org\",\"rights\":[\"VEIW\"]}]}",
 	  MRQ_E_INVAL, "'rights'" },
@@ -221,7 +239,8 @@ static const struct bad bads[] = {
 	  "'offline_days'" },
 	{ "template set", "{\"name\":\"X\",\"offline_days\":36501}", MRQ_E_INVAL,
 	  "'offline_days'" },
-	{ "template set", "{\"name\":\"X\",\"archived\":1}", MRQ_E_INVAL, "'archived'" },
+	{ "template set", "{\"name\":\"X\",\"archived\":1}", MRQ_E_INVAL,
+	  "'archived'" },
 	{ "template rm", "{\"template\":\"T\"}", MRQ_E_BUSY, "label 'L'" },
 	{ "template rm", "{\"template\":\"none\"}", MRQ_E_NOT_FOUND, "'none'" },
 	{ "template show", "{\"template\":1}", MRQ_E_INVAL, "'template'" },
@@ -231,16 +250,18 @@ static const struct bad bads[] = {
 	{ "template import", "{\"document\":{\"name\":\"X\"}}", MRQ_E_INVAL, "'id'" },
 	{ "template import", "{\"document\":{\"id\":\"" NIL "\",\"name\":\"X\"}}",
 	  MRQ_E_INVAL, "'id'" },
-	{ "template import", "{\"document\":{\"id\":\"x\",\"name\":\"X\"}}", MRQ_E_INVAL,
-	  "'id'" },
-	{ "template import", "{\"document\":{\"id\":\"" GUID "\"}}", MRQ_E_INVAL, "'name'" },
+	{ "template import", "{\"document\":{\"id\":\"x\",\"name\":\"X\"}}",
+	  MRQ_E_INVAL, "'id'" },
+	{ "template import", "{\"document\":{\"id\":\"" GUID "\"}}", MRQ_E_INVAL,
+	  "'name'" },
 	{ "template import", "{\"document\":{\"id\":\"" GUID "\",\"name\":\"T\"}}",
 	  MRQ_E_EXISTS, "'name'" },
-	{ "template import", "{\"document\":{\"id\":\"" GUID "\",\"name\":\"X\",\"z\":1}}",
-	  MRQ_E_INVAL, "'z'" },
 	{ "template import",
-	  "{\"document\":{\"id\":\"" GUID "\",\"name\":\"X\"},\"replace\":3}", MRQ_E_INVAL,
-	  "'replace'" },
+	  "{\"document\":{\"id\":\"" GUID "\",\"name\":\"X\",\"z\":1}}", MRQ_E_INVAL,
+	  "'z'" },
+	{ "template import",
+	  "{\"document\":{\"id\":\"" GUID "\",\"name\":\"X\"},\"replace\":3}",
+	  MRQ_E_INVAL, "'replace'" },
 
 	{ "label set", "{}", MRQ_E_INVAL, "'label'" },
 	{ "label set", "{\"label\":\"" GUID "\"}", MRQ_E_NOT_FOUND, "'label'" },
@@ -252,7 +273,8 @@ static const struct bad bads[] = {
 	{ "label set", "{\"name\":\"\"}", MRQ_E_INVAL, "'name'" },
 	{ "label set", "{\"name\":\"" GUID "\"}", MRQ_E_INVAL, "'name'" },
 	{ "label set", "{\"name\":\"None/B\"}", MRQ_E_NOT_FOUND, "'parent'" },
-	{ "label set", "{\"label\":\"L\",\"name\":\"General\"}", MRQ_E_EXISTS, "'name'" },
+	{ "label set", "{\"label\":\"L\",\"name\":\"General\"}", MRQ_E_EXISTS,
+	  "'name'" },
 	{ "label set", "{\"label\":\"L\",\"parent\":\"none\"}", MRQ_E_NOT_FOUND,
 	  "'parent'" },
 	{ "label set", "{\"label\":\"L\",\"parent\":\"L\"}", MRQ_E_INVAL, "'parent'" },
@@ -263,19 +285,23 @@ static const struct bad bads[] = {
 	{ "label set", "{\"label\":\"L\",\"parent\":\"General\"}", MRQ_E_INVAL,
 	  "'default_label'" },
 	{ "label set", "{\"label\":\"L\",\"order\":\"high\"}", MRQ_E_INVAL, "'order'" },
-	{ "label set", "{\"label\":\"L\",\"order\":4000000000}", MRQ_E_INVAL, "'order'" },
-	{ "label set", "{\"label\":\"L\",\"colour\":\"red\"}", MRQ_E_INVAL, "'colour'" },
-	{ "label set", "{\"label\":\"L\",\"colour\":\"#12345g\"}", MRQ_E_INVAL, "'colour'" },
+	{ "label set", "{\"label\":\"L\",\"order\":4000000000}", MRQ_E_INVAL,
+	  "'order'" },
+	{ "label set", "{\"label\":\"L\",\"colour\":\"red\"}", MRQ_E_INVAL,
+	  "'colour'" },
+	{ "label set", "{\"label\":\"L\",\"colour\":\"#12345g\"}", MRQ_E_INVAL,
+	  "'colour'" },
 	{ "label set", "{\"label\":\"L\",\"tooltip\":[]}", MRQ_E_INVAL, "'tooltip'" },
 	{ "label set", "{\"label\":\"L\",\"protection\":\"some\"}", MRQ_E_INVAL,
 	  "'protection'" },
-	{ "label set", "{\"label\":\"Public\",\"protection\":\"template\"}", MRQ_E_INVAL,
-	  "'template'" },
+	{ "label set", "{\"label\":\"Public\",\"protection\":\"template\"}",
+	  MRQ_E_INVAL, "'template'" },
 	{ "label set", "{\"label\":\"L\",\"protection\":\"none\",\"template\":\"T\"}",
 	  MRQ_E_INVAL, "'protection'" },
 	{ "label set", "{\"label\":\"L\",\"template\":\"none\"}", MRQ_E_NOT_FOUND,
 	  "'template'" },
-	{ "label set", "{\"label\":\"L\",\"programs\":\"few\"}", MRQ_E_INVAL, "'programs'" },
+	{ "label set", "{\"label\":\"L\",\"programs\":\"few\"}", MRQ_E_INVAL,
+	  "'programs'" },
 	{ "label set", "{\"label\":\"L\",\"enabled\":2}", MRQ_E_INVAL, "'enabled'" },
 	{ "label set", "{\"label\":\"General\",\"enabled\":false}", MRQ_E_INVAL,
 	  "'default_label'" },
@@ -290,7 +316,8 @@ static const struct bad bads[] = {
 	  "'default_label'" },
 	{ "policy set", "{\"default_label\":5}", MRQ_E_INVAL, "'default_label'" },
 	{ "policy set", "{\"mandatory\":\"\"}", MRQ_E_INVAL, "'mandatory'" },
-	{ "policy set", "{\"justify_downgrade\":0}", MRQ_E_INVAL, "'justify_downgrade'" },
+	{ "policy set", "{\"justify_downgrade\":0}", MRQ_E_INVAL,
+	  "'justify_downgrade'" },
 	{ "policy set", "{\"licence_days\":-1}", MRQ_E_INVAL, "'licence_days'" },
 	{ "policy set", "{\"help_url\":7}", MRQ_E_INVAL, "'help_url'" },
 	{ "policy set", "{\"colour\":7}", MRQ_E_INVAL, "'colour'" },
@@ -313,18 +340,22 @@ static const struct bad bads[] = {
 	{ "revocation add", "{\"content_id\":\"x\"}", MRQ_E_INVAL, "'content_id'" },
 	{ "revocation add", "{\"content_id\":null}", MRQ_E_INVAL, "'content_id'" },
 	{ "revocation add", "{\"file_id\":\"" NIL "\"}", MRQ_E_INVAL, "'file_id'" },
-	{ "revocation add", "{\"file_id\":\"" GUID "\",\"by\":1}", MRQ_E_INVAL, "'by'" },
-	{ "revocation rm", "{\"file_id\":\"" GUID "\"}", MRQ_E_NOT_FOUND, "not revoked" },
+	{ "revocation add", "{\"file_id\":\"" GUID "\",\"by\":1}", MRQ_E_INVAL,
+	  "'by'" },
+	{ "revocation rm", "{\"file_id\":\"" GUID "\"}", MRQ_E_NOT_FOUND,
+	  "not revoked" },
 
 	{ "import", "{}", MRQ_E_INVAL, "'document'" },
 	{ "import", "{\"document\":[]}", MRQ_E_INVAL, "'document'" },
 	{ "import", "{\"document\":{}}", MRQ_E_VERSION, "'version'" },
 	{ "import", "{\"document\":{\"version\":2}}", MRQ_E_VERSION, "'version'" },
 	{ "import", "{\"document\":{\"version\":1}}", MRQ_E_INVAL, "'org'" },
-	{ "import", "{\"document\":{\"version\":1,\"org\":\"x.y\"}}", MRQ_E_INVAL, "'org'" },
-	{ "import", "{\"document\":{\"version\":1,\"org\":\"example.com\"}}", MRQ_E_INVAL,
-	  "'policy'" },
-	{ "import", "{\"document\":{\"version\":1,\"org\":\"example.com\",\"secrets\":1}}",
+	{ "import", "{\"document\":{\"version\":1,\"org\":\"x.y\"}}", MRQ_E_INVAL,
+	  "'org'" },
+	{ "import", "{\"document\":{\"version\":1,\"org\":\"example.com\"}}",
+	  MRQ_E_INVAL, "'policy'" },
+	{ "import",
+	  "{\"document\":{\"version\":1,\"org\":\"example.com\",\"secrets\":1}}",
 	  MRQ_E_INVAL, "'secrets'" },
 };
 
@@ -333,7 +364,8 @@ exported(struct world *w)
 {
 	char *text = NULL;
 
-	check_ok(mrq_authority_admin(w->a, "export", "{}", NOW, &text, &w->err), &w->err);
+	check_ok(mrq_authority_admin(w->a, "export", "{}", NOW, &text, &w->err),
+		 &w->err);
 	return text;
 }
 
@@ -369,8 +401,8 @@ test_user_set_replaces_aliases(void **state)
 	admin_do(w, "user set",
 		 "{\"mail\":\"ann@example.com\",\"aliases\":[\"annie@example.com\"]}");
 	check_ok(run(w, "user add", "{\"mail\":\"a.lee@example.com\"}"), &w->err);
-	check_status(run(w, "user add", "{\"mail\":\"annie@example.com\"}"), MRQ_E_EXISTS,
-		     &w->err);
+	check_status(run(w, "user add", "{\"mail\":\"annie@example.com\"}"),
+		     MRQ_E_EXISTS, &w->err);
 	admin_do(w, "user rm", "{\"mail\":\"ann@example.com\"}");
 	check_ok(run(w, "user add", "{\"mail\":\"annie@example.com\"}"), &w->err);
 }
@@ -404,9 +436,11 @@ test_removed_group_leaves_groups(void **state)
 	admin_do(w, "group add",
 		 "{\"mail\":\"all@example.com\",\"members\":[\"devs@example.com\"]}");
 	admin_do(w, "group rm", "{\"mail\":\"devs@example.com\"}");
-	admin_do(w, "group add", "{\"mail\":\"devs@example.com\",\"members\":\"ann@example.com\"}");
-	check_ok(mrq_authority_identity(w->a, "ann@example.com", NULL, 0, &who, &w->err),
-		 &w->err);
+	admin_do(w, "group add",
+		 "{\"mail\":\"devs@example.com\",\"members\":\"ann@example.com\"}");
+	check_ok(
+		mrq_authority_identity(w->a, "ann@example.com", NULL, 0, &who, &w->err),
+		&w->err);
 	assert_int_equal(who->n_groups, 1);
 	assert_string_equal(who->groups[0], "devs@example.com");
 	mrq_identity_free(who);
@@ -418,7 +452,8 @@ test_label_family(void **state)
 	struct world *w = *state;
 	json_t *label;
 
-	admin_do(w, "label set", "{\"name\":\"Secret\",\"order\":40,\"colour\":\"#112233\"}");
+	admin_do(w, "label set",
+		 "{\"name\":\"Secret\",\"order\":40,\"colour\":\"#112233\"}");
 	label = admin(w, "label set", "{\"name\":\"Team\",\"parent\":\"Secret\"}");
 	assert_string_equal(json_string_value(json_object_get(label, "name")),
 			    "Secret/Team");
@@ -434,7 +469,8 @@ test_label_family(void **state)
 	struct mrq_guid same = label_id(w, "Hidden/Team");
 	assert_true(mrq_guid_equal(&same, &id));
 	label = admin(w, "label show", "{\"label\":\"Hidden/Board\"}");
-	assert_string_equal(json_string_value(json_object_get(label, "colour")), "#112233");
+	assert_string_equal(json_string_value(json_object_get(label, "colour")),
+			    "#112233");
 	json_decref(label);
 
 	/* Out of the family, and into another. */
@@ -456,10 +492,12 @@ test_inherited_colour_follows(void **state)
 	struct world *w = *state;
 	json_t *label;
 
-	admin_do(w, "label set", "{\"label\":\"Confidential/All Employees\",\"order\":25}");
+	admin_do(w, "label set",
+		 "{\"label\":\"Confidential/All Employees\",\"order\":25}");
 	admin_do(w, "label set", "{\"label\":\"Confidential\",\"colour\":\"#abcdef\"}");
 	label = admin(w, "label show", "{\"label\":\"Confidential/All Employees\"}");
-	assert_string_equal(json_string_value(json_object_get(label, "colour")), "#abcdef");
+	assert_string_equal(json_string_value(json_object_get(label, "colour")),
+			    "#abcdef");
 	json_decref(label);
 }
 
@@ -468,9 +506,11 @@ test_set_by_bare_name_creates(void **state)
 {
 	struct world *w = *state;
 
-	admin_do(w, "template set", "{\"template\":\"New One\",\"grants\":\"org=viewer\"}");
+	admin_do(w, "template set",
+		 "{\"template\":\"New One\",\"grants\":\"org=viewer\"}");
 	(void)template_id(w, "New One");
-	admin_do(w, "label set", "{\"label\":\"Confidential/New\",\"template\":\"New One\"}");
+	admin_do(w, "label set",
+		 "{\"label\":\"Confidential/New\",\"template\":\"New One\"}");
 	(void)label_id(w, "Confidential/New");
 	json_t *label = admin(w, "label show", "{\"label\":\"New\"}");
 	assert_string_equal(json_string_value(json_object_get(label, "protection")),
@@ -506,12 +546,13 @@ test_template_export_import(void **state)
 	struct world *w = *state;
 	char *text = NULL;
 
-	admin_do(w, "template set",
-		 "{\"name\":\"T\",\"grants\":[\"org=viewer\",\"group:a@b.c=VIEW,EDIT\"],"
-		 "\"expires_days\":9,\"offline_days\":2}");
+	admin_do(
+		w, "template set",
+		"{\"name\":\"T\",\"grants\":[\"org=viewer\",\"group:a@b.c=VIEW,EDIT\"],"
+		"\"expires_days\":9,\"offline_days\":2}");
 	struct mrq_guid id = template_id(w, "T");
-	check_ok(mrq_authority_admin(w->a, "template export", "{\"template\":\"T\"}", NOW,
-				     &text, &w->err),
+	check_ok(mrq_authority_admin(w->a, "template export", "{\"template\":\"T\"}",
+				     NOW, &text, &w->err),
 		 &w->err);
 	check_status(run(w, "template import", fmt("{\"document\":%s}", text)),
 		     MRQ_E_EXISTS, &w->err);
@@ -522,8 +563,8 @@ test_template_export_import(void **state)
 	struct mrq_guid same = template_id(w, "T");
 	assert_true(mrq_guid_equal(&id, &same));
 	char *again = NULL;
-	check_ok(mrq_authority_admin(w->a, "template export", "{\"template\":\"T\"}", NOW,
-				     &again, &w->err),
+	check_ok(mrq_authority_admin(w->a, "template export", "{\"template\":\"T\"}",
+				     NOW, &again, &w->err),
 		 &w->err);
 	assert_string_equal(text, again);
 	free(text);
@@ -550,10 +591,11 @@ test_unknown_rights_are_kept(void **state)
 	char *pl = mint(w, &what);
 	assert_int_equal(rights_of(w, pl, "x@example.com"), MRQ_RIGHT_VIEW);
 	free(pl);
-	check_status(run(w, "template import",
-			 "{\"document\":{\"id\":\"" GUID "\",\"name\":\"X\",\"grants\":"
-			 "[{\"who\":\"org\",\"rights\":[\"A,OWNER\"]}]},\"replace\":true}"),
-		     MRQ_E_INVAL, &w->err);
+	check_status(
+		run(w, "template import",
+		    "{\"document\":{\"id\":\"" GUID "\",\"name\":\"X\",\"grants\":"
+		    "[{\"who\":\"org\",\"rights\":[\"A,OWNER\"]}]},\"replace\":true}"),
+		MRQ_E_INVAL, &w->err);
 }
 
 static void
@@ -563,7 +605,8 @@ test_key_list_and_cert(void **state)
 
 	admin_do(w, "key rotate", "{}");
 	char *text = NULL;
-	check_ok(mrq_authority_admin(w->a, "key list", "{}", NOW, &text, &w->err), &w->err);
+	check_ok(mrq_authority_admin(w->a, "key list", "{}", NOW, &text, &w->err),
+		 &w->err);
 	assert_non_null(strstr(text, "\"archived\""));
 	assert_null(strstr(text, "\"d\":")); /* no private member of a JWK */
 	free(text);
@@ -730,7 +773,8 @@ test_many_labels(void **state)
 	mrq_policy_set_free(set);
 }
 
-#define WITH_WORLD(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
+#define WITH_WORLD(test)                                                               \
+	cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
 
 int
 main(void)

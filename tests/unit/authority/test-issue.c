@@ -3,7 +3,7 @@
 #include "fixture.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define ANN	 "ann@example.com"
+#define ANN      "ann@example.com"
 
 static char *
 org_licence(struct world *w, int64_t expires, int32_t offline_days)
@@ -45,7 +45,8 @@ test_expiry_earliest(void **state)
 		{ ",\"expires_days\":3", NOW + 5 * DAY, NOW + 3 * DAY },
 		{ ",\"expires_days\":9", NOW + 5 * DAY, NOW + 5 * DAY },
 		{ ",\"expires\":1800086400", MRQ_NEVER, NOW + DAY },
-		{ ",\"expires\":1800086400,\"expires_days\":3", NOW + 5 * DAY, NOW + DAY },
+		{ ",\"expires\":1800086400,\"expires_days\":3", NOW + 5 * DAY,
+		  NOW + DAY },
 		{ ",\"expires\":\"never\",\"expires_days\":0", NOW + 9, NOW + 9 },
 	};
 
@@ -156,7 +157,8 @@ test_revoke(void **state)
 	struct mrq_guid other = guid_of("99999999-2222-4333-8444-555555555555");
 	char *pl = org_licence(w, MRQ_NEVER, 7);
 
-	check_ok(mrq_authority_revoke(w->a, MRQ_REVOKE_CONTENT, &other, ANN, NOW, &w->err),
+	check_ok(mrq_authority_revoke(w->a, MRQ_REVOKE_CONTENT, &other, ANN, NOW,
+				      &w->err),
 		 &w->err);
 	check_ok(mrq_authority_revoke(w->a, MRQ_REVOKE_FILE, &id, ANN, NOW, &w->err),
 		 &w->err);
@@ -176,7 +178,8 @@ test_revoke(void **state)
 				   "11111111-2222-4333-8444-555555555555", "by"),
 			    ANN); /* the first stays */
 	json_decref(list);
-	check_ok(mrq_authority_unrevoke(w->a, MRQ_REVOKE_CONTENT, &id, &w->err), &w->err);
+	check_ok(mrq_authority_unrevoke(w->a, MRQ_REVOKE_CONTENT, &id, &w->err),
+		 &w->err);
 	check_ok(use_at(w, pl, ANN, NOW, &use), &w->err);
 	check_status(mrq_authority_unrevoke(w->a, MRQ_REVOKE_CONTENT, &id, &w->err),
 		     MRQ_E_NOT_FOUND, &w->err);
@@ -209,8 +212,9 @@ test_revocation_list(void **state)
 	check_ok(mrq_authority_revoke(w->a, MRQ_REVOKE_FILE, &f, ANN, NOW, &w->err),
 		 &w->err);
 	check_ok(mrq_authority_revocations(w->a, NOW, &jws, &w->err), &w->err);
-	check_ok(mrq_revocation_list_verify(jws, strlen(jws), lookup, w, &list, &w->err),
-		 &w->err);
+	check_ok(
+		mrq_revocation_list_verify(jws, strlen(jws), lookup, w, &list, &w->err),
+		&w->err);
 	assert_int_equal(list.n_contents, 2);
 	assert_int_equal(list.n_files, 1);
 	assert_int_equal(list.issued, NOW);
@@ -219,7 +223,8 @@ test_revocation_list(void **state)
 	assert_true(mrq_revocation_listed(list.contents, 2, &b));
 	assert_false(mrq_revocation_listed(list.contents, 2, &f));
 	assert_false(mrq_revocation_listed(NULL, 0, &f));
-	check_ok(w->provider->ops->revocations(w->provider, NOW, INT64_MAX, &same, &w->err),
+	check_ok(w->provider->ops->revocations(w->provider, NOW, INT64_MAX, &same,
+					       &w->err),
 		 &w->err);
 	assert_int_equal(same->n_contents, 2);
 	assert_true(same->epoch == list.epoch);
@@ -248,7 +253,8 @@ test_super_user_time_box(void **state)
 	assert_true(use.super_user && use.never_store && use.list_rights);
 	assert_int_equal(use.rights, MRQ_RIGHTS_ALL);
 	assert_int_equal(use.valid_until, NOW + 7200);
-	check_ok(use_at(w, pl, "su@example.com", NOW + 7199, &use), &w->err); /* expired */
+	check_ok(use_at(w, pl, "su@example.com", NOW + 7199, &use),
+		 &w->err); /* expired */
 	assert_true(use.super_user && use.has_key);
 	check_status(use_at(w, pl, "su@example.com", NOW + 7200, &use), MRQ_E_EXPIRED,
 		     &w->err);
@@ -355,28 +361,32 @@ test_mint_refuses(void **state)
 	char *pl = NULL;
 	size_t len;
 
-	check_status(mrq_licence_mint(w->publishing, &what, NOW + 2 * DAY, &pl, &len, &key,
-				      &w->err),
+	check_status(mrq_licence_mint(w->publishing, &what, NOW + 2 * DAY, &pl, &len,
+				      &key, &w->err),
 		     MRQ_E_EXPIRED, &w->err);
 	check_status(mrq_licence_mint(w->publishing, &what, NOW - DAY, &pl, &len, &key,
 				      &w->err),
 		     MRQ_E_EXPIRED, &w->err);
 	what.owner = NULL;
-	check_status(mrq_licence_mint(w->publishing, &what, NOW, &pl, &len, &key, &w->err),
-		     MRQ_E_INVAL, &w->err);
+	check_status(
+		mrq_licence_mint(w->publishing, &what, NOW, &pl, &len, &key, &w->err),
+		MRQ_E_INVAL, &w->err);
 	what = ad_hoc();
 	what.issuer = "nobody";
-	check_status(mrq_licence_mint(w->publishing, &what, NOW, &pl, &len, &key, &w->err),
-		     MRQ_E_INVAL, &w->err);
+	check_status(
+		mrq_licence_mint(w->publishing, &what, NOW, &pl, &len, &key, &w->err),
+		MRQ_E_INVAL, &w->err);
 	what = by_template(&(struct mrq_guid){ { 1 } });
 	what.grants = &g;
 	what.n_grants = 1;
-	check_status(mrq_licence_mint(w->publishing, &what, NOW, &pl, &len, &key, &w->err),
-		     MRQ_E_INVAL, &w->err);
+	check_status(
+		mrq_licence_mint(w->publishing, &what, NOW, &pl, &len, &key, &w->err),
+		MRQ_E_INVAL, &w->err);
 	what = ad_hoc();
 	what.n_grants = MRQ_GRANTS_MAX + 1;
-	check_status(mrq_licence_mint(w->publishing, &what, NOW, &pl, &len, &key, &w->err),
-		     MRQ_E_LIMIT, &w->err);
+	check_status(
+		mrq_licence_mint(w->publishing, &what, NOW, &pl, &len, &key, &w->err),
+		MRQ_E_LIMIT, &w->err);
 	assert_null(pl);
 }
 
@@ -398,7 +408,8 @@ test_content_ids_are_fresh(void **state)
 	free(b);
 }
 
-#define WITH_WORLD(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
+#define WITH_WORLD(test)                                                               \
+	cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
 
 int
 main(void)

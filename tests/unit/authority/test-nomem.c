@@ -76,7 +76,8 @@ exported(struct world *w)
 {
 	char *text = NULL;
 
-	check_ok(mrq_authority_admin(w->a, "export", "{}", NOW, &text, &w->err), &w->err);
+	check_ok(mrq_authority_admin(w->a, "export", "{}", NOW, &text, &w->err),
+		 &w->err);
 	return text;
 }
 
@@ -117,7 +118,8 @@ run(struct world *w, void *arg)
 {
 	const struct command *c = arg;
 	char *answer = NULL;
-	enum mrq_status s = mrq_authority_admin(w->a, c->verb, c->args, NOW, &answer, &w->err);
+	enum mrq_status s =
+		mrq_authority_admin(w->a, c->verb, c->args, NOW, &answer, &w->err);
 
 	assert_int_equal(answer != NULL, s == MRQ_OK);
 	free(answer);
@@ -138,7 +140,8 @@ test_commands(void **state)
 		{ "template set",
 		  "{\"name\":\"T\",\"grants\":[\"org=viewer\",{\"who\":\"a@b.c\","
 		  "\"rights\":[\"VIEW\"]}]}" },
-		{ "label set", "{\"name\":\"Confidential/L\",\"template\":\"General\"}" },
+		{ "label set",
+		  "{\"name\":\"Confidential/L\",\"template\":\"General\"}" },
 		{ "policy set", "{\"default_label\":\"Public\",\"licence_days\":9}" },
 		{ "superuser add", "{\"who\":[\"ann@example.com\"]}" },
 		{ "superuser on", "{\"for\":\"1h\"}" },
@@ -169,10 +172,11 @@ use(struct world *w, void *arg)
 	countdown = -1;
 	admin_do(w, "superuser off", "{}");
 	countdown = saved;
-	enum mrq_status s = mrq_authority_identity(w->a, "ann@example.com", NULL, 0, &who,
-						   &w->err);
+	enum mrq_status s =
+		mrq_authority_identity(w->a, "ann@example.com", NULL, 0, &who, &w->err);
 	if (s == MRQ_OK)
-		s = mrq_authority_use(w->a, pl, strlen(pl), who, NOW, &licence, &w->err);
+		s = mrq_authority_use(w->a, pl, strlen(pl), who, NOW, &licence,
+				      &w->err);
 	assert_int_equal(licence.has_key, s == MRQ_OK);
 	if (s == MRQ_OK)
 		s = mrq_authority_revocations(w->a, NOW, &text, &w->err);
@@ -208,8 +212,8 @@ publish_and_mint(struct world *w, void *arg)
 	char *pl = NULL;
 	size_t len;
 
-	enum mrq_status s = w->provider->ops->publish(w->provider, "host:x", NOW, INT64_MAX,
-						      &p, &w->err);
+	enum mrq_status s = w->provider->ops->publish(w->provider, "host:x", NOW,
+						      INT64_MAX, &p, &w->err);
 	if (s == MRQ_OK)
 		s = mrq_licence_mint(p, arg, NOW, &pl, &len, &key, &w->err);
 	assert_int_equal(pl != NULL, s == MRQ_OK);
@@ -250,7 +254,8 @@ test_open(void **state)
 	each_failure(*state, open_again, NULL);
 }
 
-#define WITH_WORLD(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
+#define WITH_WORLD(test)                                                               \
+	cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
 
 int
 main(void)

@@ -49,8 +49,8 @@ test_passphrase(void **state)
 	assert_string_equal(mrq_authority_org(a), ORG);
 	assert_non_null(mrq_authority_audit_key(a));
 	mrq_authority_free(a);
-	check_status(mrq_authority_init(sub, "other.org", &bad, NOW, &err), MRQ_E_EXISTS,
-		     &err);
+	check_status(mrq_authority_init(sub, "other.org", &bad, NOW, &err),
+		     MRQ_E_EXISTS, &err);
 	check_ok(mrq_authority_open(sub, &good, &a, &err), &err); /* left as it was */
 	mrq_authority_free(a);
 	dir_remove(dir);
@@ -89,8 +89,8 @@ test_absent(void **state)
 	check_status(mrq_authority_open(dir, NULL, &a, &err), MRQ_E_NOT_FOUND, &err);
 	assert_non_null(strstr(err.msg, "run 'marque init'"));
 	check_status(mrq_authority_seal_load(dir, &seal, &err), MRQ_E_NOT_FOUND, &err);
-	check_status(mrq_authority_open("/nonexistent/x", NULL, &a, &err), MRQ_E_NOT_FOUND,
-		     &err);
+	check_status(mrq_authority_open("/nonexistent/x", NULL, &a, &err),
+		     MRQ_E_NOT_FOUND, &err);
 	dir_remove(dir);
 }
 
@@ -148,7 +148,8 @@ test_without_keys(void **state)
 	struct mrq_use_licence use = { 0 };
 	struct mrq_identity *who = NULL;
 	struct mrq_public_key *key = NULL;
-	struct mrq_revocation_list revoked MRQ_CLEANUP(mrq_revocation_list_clear) = { 0 };
+	struct mrq_revocation_list revoked MRQ_CLEANUP(
+		mrq_revocation_list_clear) = { 0 };
 
 	check_ok(mrq_authority_open(w->dir, NULL, &clear, &w->err), &w->err);
 	assert_null(mrq_authority_audit_key(clear));
@@ -165,11 +166,12 @@ test_without_keys(void **state)
 	check_status(mrq_authority_certify(clear, key, "host:x", NOW, NOW + 9, &text,
 					   &w->err),
 		     MRQ_E_NO_KEY, &w->err);
-	check_status(mrq_authority_revocations(clear, NOW, &text, &w->err), MRQ_E_NO_KEY,
-		     &w->err);
-	check_ok(mrq_authority_revoked(clear, &revoked, &w->err), &w->err);
-	check_status(mrq_authority_admin(clear, "key rotate", "{}", NOW, &text, &w->err),
+	check_status(mrq_authority_revocations(clear, NOW, &text, &w->err),
 		     MRQ_E_NO_KEY, &w->err);
+	check_ok(mrq_authority_revoked(clear, &revoked, &w->err), &w->err);
+	check_status(
+		mrq_authority_admin(clear, "key rotate", "{}", NOW, &text, &w->err),
+		MRQ_E_NO_KEY, &w->err);
 	mrq_public_key_free(key);
 	mrq_identity_free(who);
 	mrq_authority_free(clear);
@@ -191,7 +193,8 @@ test_old_licences_after_rotations(void **state)
 			admin_do(w, "key rotate", "{}");
 		mrq_publishing_free(w->publishing);
 		world_publishing(w, "host:alpha", &w->publishing);
-		memcpy(kids[i], mrq_public_key_kid(w->publishing->seal_to), MRQ_KID_TEXT);
+		memcpy(kids[i], mrq_public_key_kid(w->publishing->seal_to),
+		       MRQ_KID_TEXT);
 		assert_true(i == 0 || strcmp(kids[i], kids[i - 1]) != 0);
 		licences[i] = mint_at(w, &what, NOW, &keys[i]);
 	}
@@ -201,11 +204,13 @@ test_old_licences_after_rotations(void **state)
 	struct mrq_authority *again = NULL;
 	struct mrq_identity *who = NULL;
 	check_ok(mrq_authority_open(w->dir, &unlock, &again, &w->err), &w->err);
-	check_ok(mrq_authority_identity(w->a, "owner@example.com", NULL, 0, &who, &w->err),
+	check_ok(mrq_authority_identity(w->a, "owner@example.com", NULL, 0, &who,
+					&w->err),
 		 &w->err);
 	for (size_t i = 0; i < 4; i++) {
 		struct mrq_use_licence use = { 0 };
-		check_ok(use_at(w, licences[i], "owner@example.com", NOW, &use), &w->err);
+		check_ok(use_at(w, licences[i], "owner@example.com", NOW, &use),
+			 &w->err);
 		assert_memory_equal(&use.key, &keys[i], sizeof(use.key));
 		check_ok(mrq_authority_use(again, licences[i], strlen(licences[i]), who,
 					   NOW, &use, &w->err),
@@ -272,13 +277,15 @@ test_other_process(void **state)
 	(void)close(to_child[1]);
 }
 
-#define WITH_WORLD(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
+#define WITH_WORLD(test)                                                               \
+	cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_other_process), /* forks, so before any state is open */
+		cmocka_unit_test(
+			test_other_process), /* forks, so before any state is open */
 		cmocka_unit_test(test_passphrase),
 		WITH_WORLD(test_other_machine),
 		cmocka_unit_test(test_absent),

@@ -9,10 +9,8 @@ people(struct world *w)
 {
 	admin_do(w, "user add",
 		 "{\"mail\":\"ann@example.com\",\"aliases\":[\"Ann.Lee@other.org\"]}");
-	admin_do(w, "user add",
-		 "{\"mail\":\"guest@partner.net\",\"name\":\"Guest\"}");
-	admin_do(w, "user add",
-		 "{\"mail\":\"temp@example.com\",\"member\":false}");
+	admin_do(w, "user add", "{\"mail\":\"guest@partner.net\",\"name\":\"Guest\"}");
+	admin_do(w, "user add", "{\"mail\":\"temp@example.com\",\"member\":false}");
 	admin_do(w, "group add",
 		 "{\"mail\":\"devs@example.com\",\"members\":[\"ann@example.com\"]}");
 	admin_do(w, "group add",
@@ -37,7 +35,7 @@ static const struct reach reaches[] = {
 	{ "group:devs@example.com", "ann.lee@other.org", true },
 	{ "group:devs@example.com", "bob@example.com", false },
 	{ "group:staff@example.com", "ann@example.com", true }, /* nested once */
-	{ "group:all@example.com", "ann@example.com", true },	/* nested twice */
+	{ "group:all@example.com", "ann@example.com", true },   /* nested twice */
 	{ "group:all@example.com", "bob@example.com", true },
 	{ "group:none@example.com", "ann@example.com", false },
 	{ "group:devs@example.com", "devs@example.com", false }, /* no user */
@@ -101,11 +99,13 @@ static void
 test_groups_of_host(void **state)
 {
 	struct world *w = *state;
-	const char *groups[] = { "DEVS@example.com", "not an address", "devs@example.com" };
+	const char *groups[] = { "DEVS@example.com", "not an address",
+				 "devs@example.com" };
 	struct mrq_identity *who = NULL;
 
 	people(w);
-	check_ok(mrq_authority_identity(w->a, "zoe@example.com", groups, 3, &who, &w->err),
+	check_ok(mrq_authority_identity(w->a, "zoe@example.com", groups, 3, &who,
+					&w->err),
 		 &w->err);
 	assert_int_equal(who->n_groups, 3); /* devs, staff, all */
 	struct mrq_principal all = grant("group:all@example.com", 0).who;
@@ -123,9 +123,11 @@ test_circle_of_groups(void **state)
 	admin_do(w, "group member-add",
 		 "{\"mail\":\"devs@example.com\",\"members\":\"all@example.com\"}");
 	admin_do(w, "group member-add",
-		 "{\"mail\":\"devs@example.com\",\"members\":\"group:devs@example.com\"}");
-	check_ok(mrq_authority_identity(w->a, "bob@example.com", NULL, 0, &who, &w->err),
-		 &w->err);
+		 "{\"mail\":\"devs@example.com\",\"members\":\"group:devs@example."
+		 "com\"}");
+	check_ok(
+		mrq_authority_identity(w->a, "bob@example.com", NULL, 0, &who, &w->err),
+		&w->err);
 	assert_int_equal(who->n_groups, 3);
 	mrq_identity_free(who);
 }
@@ -139,7 +141,8 @@ test_identity(void **state)
 	people(w);
 	check_status(mrq_authority_identity(w->a, "nobody", NULL, 0, &who, &w->err),
 		     MRQ_E_INVAL, &w->err);
-	check_ok(mrq_authority_identity(w->a, "ANN.lee@other.org", NULL, 0, &who, &w->err),
+	check_ok(mrq_authority_identity(w->a, "ANN.lee@other.org", NULL, 0, &who,
+					&w->err),
 		 &w->err);
 	assert_string_equal(who->mail, "ann@example.com");
 	assert_int_equal(who->n_aliases, 1);
@@ -340,7 +343,8 @@ test_policy_is_a_snapshot(void **state)
 	mrq_policy_set_free(after);
 }
 
-#define WITH_WORLD(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
+#define WITH_WORLD(test)                                                               \
+	cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
 
 int
 main(void)

@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 
 #define THREADS 4
-#define ROUNDS	60
+#define ROUNDS  60
 
 struct shared {
 	struct world *w;
@@ -53,7 +53,8 @@ edit(void *arg)
 		static const char *const steps[][2] = {
 			{ "template set", "{\"name\":\"T\",\"grants\":[]}" },
 			{ "key rotate", "{}" },
-			{ "template set", "{\"name\":\"T\",\"grants\":\"org=viewer\"}" },
+			{ "template set",
+			  "{\"name\":\"T\",\"grants\":\"org=viewer\"}" },
 			{ "group list", "{}" },
 		};
 		char *answer = NULL;
@@ -88,7 +89,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_threads, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(test_threads, world_setup,
+						world_teardown),
 	};
 
 	return CHECK_MAIN(tests);

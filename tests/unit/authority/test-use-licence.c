@@ -42,7 +42,8 @@ check_equal(const struct mrq_use_licence *a, const struct mrq_use_licence *b)
 	assert_int_equal(a->rights, b->rights);
 	assert_true(a->owner == b->owner && a->issuer == b->issuer &&
 		    a->super_user == b->super_user && a->has_key == b->has_key &&
-		    a->list_rights == b->list_rights && a->never_store == b->never_store);
+		    a->list_rights == b->list_rights &&
+		    a->never_store == b->never_store);
 	assert_true(a->programs == b->programs && a->issued == b->issued &&
 		    a->expires == b->expires && a->valid_until == b->valid_until &&
 		    a->epoch == b->epoch);
@@ -95,11 +96,11 @@ static void
 test_defects(void **state)
 {
 	static const struct defect defects[] = {
-		{ 0, 0, MRQ_E_VERSION },  { 0, 2, MRQ_E_VERSION },
-		{ 1, 0x48, MRQ_E_FORMAT }, /* unknown flag */
-		{ 1, 0x00, MRQ_E_FORMAT }, /* a key that should not be there */
-		{ 2, 3, MRQ_E_FORMAT },	   /* no such switch */
-		{ 3, 1, MRQ_E_FORMAT },	   /* reserved */
+		{ 0, 0, MRQ_E_VERSION },    { 0, 2, MRQ_E_VERSION },
+		{ 1, 0x48, MRQ_E_FORMAT },  /* unknown flag */
+		{ 1, 0x00, MRQ_E_FORMAT },  /* a key that should not be there */
+		{ 2, 3, MRQ_E_FORMAT },     /* no such switch */
+		{ 3, 1, MRQ_E_FORMAT },     /* reserved */
 		{ 53, 0x80, MRQ_E_FORMAT }, /* right without a name */
 	};
 	struct mrq_error err = { 0 };
@@ -112,8 +113,8 @@ test_defects(void **state)
 		struct mrq_use_licence out = { 0 };
 		size_t len = mrq_use_licence_encode(&in, bytes);
 		bytes[defects[i].at] = defects[i].value;
-		check_status(mrq_use_licence_decode(bytes, len, &out, &err), defects[i].want,
-			     &err);
+		check_status(mrq_use_licence_decode(bytes, len, &out, &err),
+			     defects[i].want, &err);
 		assert_false(out.has_key);
 	}
 }
@@ -128,8 +129,8 @@ test_key_needs_a_right(void **state)
 
 	(void)state;
 	memset(&in.key, 7, sizeof(in.key));
-	check_status(mrq_use_licence_decode(bytes, mrq_use_licence_encode(&in, bytes), &out,
-					    &err),
+	check_status(mrq_use_licence_decode(bytes, mrq_use_licence_encode(&in, bytes),
+					    &out, &err),
 		     MRQ_E_FORMAT, &err);
 }
 
@@ -149,8 +150,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_lengths),
-		cmocka_unit_test(test_defects),	   cmocka_unit_test(test_key_needs_a_right),
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_lengths),
+		cmocka_unit_test(test_defects),
+		cmocka_unit_test(test_key_needs_a_right),
 		cmocka_unit_test(test_wipe),
 	};
 

@@ -17,7 +17,8 @@ lookup(void *arg, const char *kid, struct mrq_public_key **ret, struct mrq_error
 }
 
 static enum mrq_status
-self_lookup(void *arg, const char *kid, struct mrq_public_key **ret, struct mrq_error *err)
+self_lookup(void *arg, const char *kid, struct mrq_public_key **ret,
+	    struct mrq_error *err)
 {
 	(void)kid;
 	return mrq_private_key_public(arg, ret, err);
@@ -31,7 +32,8 @@ test_verify(void **state)
 	struct mrq_mint what = ad_hoc();
 	char *pl = mint(w, &what);
 
-	check_ok(mrq_licence_verify(pl, strlen(pl), lookup, w, &licence, &w->err), &w->err);
+	check_ok(mrq_licence_verify(pl, strlen(pl), lookup, w, &licence, &w->err),
+		 &w->err);
 	assert_string_equal(licence->owner, OWNER);
 	assert_string_equal(licence->org, ORG);
 	assert_int_equal(licence->created, NOW);
@@ -59,8 +61,8 @@ test_byte_flips(void **state)
 		for (size_t k = 0; k < sizeof(flips); k++) {
 			struct mrq_use_licence use = { 0 };
 			pl[i] = (char)((uint8_t)pl[i] ^ flips[k]);
-			enum mrq_status s = mrq_authority_use(w->a, pl, len, who, NOW, &use,
-							      &w->err);
+			enum mrq_status s = mrq_authority_use(w->a, pl, len, who, NOW,
+							      &use, &w->err);
 			if (s == MRQ_OK || use.rights || use.has_key)
 				fail_msg("byte %zu of %zu, flip %02x: granted", i, len,
 					 flips[k]);
@@ -115,8 +117,8 @@ test_too_long(void **state)
 	check_status(mrq_licence_verify(big, MRQ_LICENCE_SIGNED_MAX + 1, lookup, w,
 					&licence, &w->err),
 		     MRQ_E_LIMIT, &w->err);
-	check_status(mrq_licence_verify(big, MRQ_LICENCE_SIGNED_MAX, lookup, w, &licence,
-					&w->err),
+	check_status(mrq_licence_verify(big, MRQ_LICENCE_SIGNED_MAX, lookup, w,
+					&licence, &w->err),
 		     MRQ_E_FORMAT, &w->err);
 	free(big);
 }
@@ -141,7 +143,8 @@ test_foreign_org(void **state)
 	what.org = ORG;
 	pl = mint(&foreign, &what);
 	check_status(use_at(w, pl, OWNER, NOW, &use), MRQ_E_NO_KEY, &w->err);
-	check_status(use_at(&foreign, pl, OWNER, NOW, &use), MRQ_E_FORGED, &foreign.err);
+	check_status(use_at(&foreign, pl, OWNER, NOW, &use), MRQ_E_FORGED,
+		     &foreign.err);
 	free(pl);
 	world_close(&foreign);
 }
@@ -220,7 +223,8 @@ test_lifted_key(void **state)
 	char *pl = mint_at(w, &what, NOW, &victim);
 
 	world_publishing(w, "user:thief@example.com", &thief);
-	check_ok(mrq_licence_verify(pl, strlen(pl), lookup, w, &licence, &w->err), &w->err);
+	check_ok(mrq_licence_verify(pl, strlen(pl), lookup, w, &licence, &w->err),
+		 &w->err);
 	free(licence->certificate);
 	licence->certificate = strdup(thief->certificate);
 	memcpy(licence->owner, "thief@example.com", sizeof("thief@example.com"));
@@ -251,7 +255,8 @@ test_content_key_of_page(void **state)
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (uint8_t)i;
 	memcpy(&seed, bytes, sizeof(seed));
-	mrq_kdf_content_key(&seed, &cid, "jH8gfAulFSq7CYMkOP1OomDmht7_8dkByMeqZgsYZ3I", &key);
+	mrq_kdf_content_key(&seed, &cid, "jH8gfAulFSq7CYMkOP1OomDmht7_8dkByMeqZgsYZ3I",
+			    &key);
 	mrq_hex_encode((const uint8_t *)&key, sizeof(key), hex);
 	assert_string_equal(hex, want);
 }
@@ -287,8 +292,10 @@ test_outside_certificate_time(void **state)
 		int64_t created;
 		enum mrq_status want;
 	} cases[] = {
-		{ NOW - 3600, MRQ_OK },	      { NOW - 3601, MRQ_E_FORGED },
-		{ NOW + DAY, MRQ_OK },	      { NOW + DAY + 1, MRQ_E_FORGED },
+		{ NOW - 3600, MRQ_OK },
+		{ NOW - 3601, MRQ_E_FORGED },
+		{ NOW + DAY, MRQ_OK },
+		{ NOW + DAY + 1, MRQ_E_FORGED },
 		{ NOW - 365 * DAY, MRQ_E_FORGED },
 	};
 	struct world *w = *state;
@@ -297,11 +304,13 @@ test_outside_certificate_time(void **state)
 	struct mrq_mint what = ad_hoc();
 	char *pl = mint(w, &what);
 
-	check_ok(mrq_licence_verify(pl, strlen(pl), lookup, w, &licence, &w->err), &w->err);
+	check_ok(mrq_licence_verify(pl, strlen(pl), lookup, w, &licence, &w->err),
+		 &w->err);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		licence->created = cases[i].created;
 		char *dated = sign_licence(w, w->publishing, licence);
-		check_status(use_at(w, dated, OWNER, NOW, &use), cases[i].want, &w->err);
+		check_status(use_at(w, dated, OWNER, NOW, &use), cases[i].want,
+			     &w->err);
 		free(dated);
 	}
 	mrq_licence_free(licence);
@@ -317,7 +326,8 @@ test_unknown_kid(void **state)
 	struct mrq_mint what = ad_hoc();
 	char *pl = mint(w, &what);
 
-	check_ok(mrq_licence_verify(pl, strlen(pl), lookup, w, &licence, &w->err), &w->err);
+	check_ok(mrq_licence_verify(pl, strlen(pl), lookup, w, &licence, &w->err),
+		 &w->err);
 	memcpy(licence->key_id, "unknown", sizeof("unknown"));
 	char *other = sign_licence(w, w->publishing, licence);
 	check_status(use_at(w, other, OWNER, NOW, &use), MRQ_E_NO_KEY, &w->err);
@@ -338,8 +348,8 @@ test_types_are_not_confused(void **state)
 	struct mrq_mint what = ad_hoc();
 	char *pl = mint(w, &what);
 
-	assert_true(mrq_licence_verify(jws, strlen(jws), lookup, w, &licence, &w->err) !=
-		    MRQ_OK);
+	assert_true(mrq_licence_verify(jws, strlen(jws), lookup, w, &licence,
+				       &w->err) != MRQ_OK);
 	assert_true(mrq_revocation_list_verify(jws, strlen(jws), lookup, w, &list,
 					       &w->err) != MRQ_OK);
 	assert_true(mrq_certificate_verify(pl, strlen(pl), lookup, w, &crt, &w->err) !=
@@ -367,20 +377,23 @@ test_certify_bounds(void **state)
 	check_status(mrq_authority_certify(w->a, key, long_name, NOW, NOW + 1, &crt,
 					   &w->err),
 		     MRQ_E_INVAL, &w->err);
-	check_status(mrq_authority_certify(w->a, key, "host:", NOW, NOW + 1, &crt, &w->err),
-		     MRQ_E_INVAL, &w->err);
+	check_status(
+		mrq_authority_certify(w->a, key, "host:", NOW, NOW + 1, &crt, &w->err),
+		MRQ_E_INVAL, &w->err);
 	check_status(mrq_authority_certify(w->a, key, "user:ann", NOW, NOW + 1, &crt,
 					   &w->err),
 		     MRQ_E_INVAL, &w->err);
-	check_status(mrq_authority_certify(w->a, key, "ann@example.com", NOW, NOW + 1, &crt,
+	check_status(mrq_authority_certify(w->a, key, "ann@example.com", NOW, NOW + 1,
+					   &crt, &w->err),
+		     MRQ_E_INVAL, &w->err);
+	check_status(
+		mrq_authority_certify(w->a, key, "host:x", NOW, NOW, &crt, &w->err),
+		MRQ_E_INVAL, &w->err);
+	check_status(mrq_authority_certify(w->a, key, "host:x", NOW, NOW + 401 * DAY,
+					   &crt, &w->err),
+		     MRQ_E_INVAL, &w->err);
+	check_status(mrq_authority_certify(w->a, key, "host:a\nb", NOW, NOW + 1, &crt,
 					   &w->err),
-		     MRQ_E_INVAL, &w->err);
-	check_status(mrq_authority_certify(w->a, key, "host:x", NOW, NOW, &crt, &w->err),
-		     MRQ_E_INVAL, &w->err);
-	check_status(mrq_authority_certify(w->a, key, "host:x", NOW, NOW + 401 * DAY, &crt,
-					   &w->err),
-		     MRQ_E_INVAL, &w->err);
-	check_status(mrq_authority_certify(w->a, key, "host:a\nb", NOW, NOW + 1, &crt, &w->err),
 		     MRQ_E_INVAL, &w->err);
 	assert_null(crt);
 }
@@ -405,12 +418,13 @@ test_certificate_with_enc(void **state)
 		check_ok(mrq_private_key_generate(&org, &w->err), &w->err);
 		check_ok(mrq_private_key_public(org, &org_public, &w->err), &w->err);
 		mrq_public_key_format(right ? org_public : own, enc_jwk);
-		const char *json = fmt("{\"v\":1,\"org\":\"example.com\",\"sub\":\"host:x\","
-				       "\"jwk\":%s,\"nbf\":0,\"exp\":9999999999,"
-				       "\"enc\":%s}",
-				       own_jwk, enc_jwk);
-		check_ok(mrq_jws_sign(org, MRQ_CERTIFICATE_TYP, json, strlen(json), &crt,
-				      &w->err),
+		const char *json =
+			fmt("{\"v\":1,\"org\":\"example.com\",\"sub\":\"host:x\","
+			    "\"jwk\":%s,\"nbf\":0,\"exp\":9999999999,"
+			    "\"enc\":%s}",
+			    own_jwk, enc_jwk);
+		check_ok(mrq_jws_sign(org, MRQ_CERTIFICATE_TYP, json, strlen(json),
+				      &crt, &w->err),
 			 &w->err);
 		struct mrq_publishing mixed = { .key = w->publishing->key,
 						.certificate = crt,
@@ -419,8 +433,8 @@ test_certificate_with_enc(void **state)
 		w->publishing = &mixed;
 		char *pl = mint(w, &what);
 		w->publishing = before;
-		check_status(mrq_licence_verify(pl, strlen(pl), self_lookup, org, &licence,
-						&w->err),
+		check_status(mrq_licence_verify(pl, strlen(pl), self_lookup, org,
+						&licence, &w->err),
 			     right ? MRQ_OK : MRQ_E_FORGED, &w->err);
 		mrq_licence_free(licence);
 		free(pl);
@@ -446,12 +460,14 @@ test_malformed_certificates(void **state)
 		{ "{\"v\":1}", MRQ_E_FORMAT },
 		{ "{\"v\":1,\"org\":\"a@b\",\"sub\":\"host:s\",\"nbf\":0,\"exp\":1}",
 		  MRQ_E_FORMAT },
-		{ "{\"v\":1,\"org\":\"o\",\"sub\":\"\",\"nbf\":0,\"exp\":1}", MRQ_E_FORMAT },
+		{ "{\"v\":1,\"org\":\"o\",\"sub\":\"\",\"nbf\":0,\"exp\":1}",
+		  MRQ_E_FORMAT },
 		{ "{\"v\":1,\"org\":\"o\",\"sub\":\"host:s\",\"nbf\":2,\"exp\":1}",
 		  MRQ_E_FORMAT },
 		{ "{\"v\":1,\"org\":\"o\",\"sub\":\"host:s\",\"nbf\":0,\"exp\":1}",
 		  MRQ_E_FORMAT },
-		{ "{\"v\":1,\"org\":\"o\",\"sub\":\"host:s\",\"nbf\":0,\"exp\":1,\"jwk\":\"k\"}",
+		{ "{\"v\":1,\"org\":\"o\",\"sub\":\"host:s\",\"nbf\":0,\"exp\":1,"
+		  "\"jwk\":\"k\"}",
 		  MRQ_E_FORMAT },
 		{ "{\"v\":1,\"v\":1}", MRQ_E_FORMAT },
 	};
@@ -479,7 +495,8 @@ test_malformed_revocation_lists(void **state)
 		{ "{\"v\":1}", MRQ_E_FORMAT },
 		{ "{\"v\":1,\"epoch\":-1,\"contents\":[],\"files\":[]}", MRQ_E_FORMAT },
 		{ "{\"v\":1,\"epoch\":1,\"contents\":{},\"files\":[]}", MRQ_E_FORMAT },
-		{ "{\"v\":1,\"epoch\":1,\"contents\":[\"x\"],\"files\":[]}", MRQ_E_FORMAT },
+		{ "{\"v\":1,\"epoch\":1,\"contents\":[\"x\"],\"files\":[]}",
+		  MRQ_E_FORMAT },
 		{ "{\"v\":1,\"epoch\":1,\"contents\":[3],\"files\":[]}", MRQ_E_FORMAT },
 		{ "{\"v\":1,\"epoch\":1,\"contents\":[]}", MRQ_E_FORMAT },
 		{ "{\"v\":1,\"epoch\":1,\"contents\":[],\"files\":[]}", MRQ_OK },
@@ -487,16 +504,16 @@ test_malformed_revocation_lists(void **state)
 	struct world *w = *state;
 
 	for (size_t i = 0; i < sizeof(payloads) / sizeof(payloads[0]); i++) {
-		struct mrq_revocation_list list MRQ_CLEANUP(mrq_revocation_list_clear) = {
-			0
-		};
+		struct mrq_revocation_list list MRQ_CLEANUP(
+			mrq_revocation_list_clear) = { 0 };
 		char *jws = NULL;
 		check_ok(mrq_jws_sign(w->publishing->key, MRQ_REVOCATIONS_TYP,
 				      payloads[i].json, strlen(payloads[i].json), &jws,
 				      &w->err),
 			 &w->err);
 		check_status(mrq_revocation_list_verify(jws, strlen(jws), self_lookup,
-							w->publishing->key, &list, &w->err),
+							w->publishing->key, &list,
+							&w->err),
 			     payloads[i].want, &w->err);
 		free(jws);
 	}
@@ -521,13 +538,15 @@ test_many_certificates(void **state)
 	w->publishing = own;
 	for (size_t round = 0; round < 2; round++) {
 		for (size_t i = 0; i < 100; i++)
-			assert_int_equal(rights_of(w, licences[i], OWNER), MRQ_RIGHTS_ALL);
+			assert_int_equal(rights_of(w, licences[i], OWNER),
+					 MRQ_RIGHTS_ALL);
 	}
 	for (size_t i = 0; i < 100; i++)
 		free(licences[i]);
 }
 
-#define WITH_WORLD(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
+#define WITH_WORLD(test)                                                               \
+	cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
 
 int
 main(void)
