@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The container of a protected file, read as marque-format(5) says and by nothing else.
 
-This shares no code with marque: it is the other opinion that its tests compare with.  It is
-plain rather than fast, and keeps keys in ordinary memory: not for files that matter.
+This shares no code with marque: it is the other opinion that its tests compare with.  It
+is plain rather than fast, and keeps keys in ordinary memory: not for files that matter.
 Needs python3-cryptography.
 """
 import hashlib
@@ -57,7 +57,7 @@ KIND_PAYLOAD, KIND_IN_PLACE, KIND_UNUSED = 1, 2, 3
 
 
 class Refused(Exception):
-    """What a reader must refuse; kind is foreign, version, format or damaged."""
+    """What a reader must refuse; kind: plain (no container), version, format, damaged."""
 
     def __init__(self, kind, sentence):
         super().__init__(f"{kind}: {sentence}")
@@ -253,7 +253,7 @@ def header_read(image):
     page = image.pages(0)
     require(page is not None, "damaged", "the header is cut off")
     version, k = struct.unpack_from("<HH", page, 8)
-    require(page[:8] == MAGIC, "foreign", "no magic")
+    require(page[:8] == MAGIC, "plain", "no magic")
     require(version == 1, "version", f"unknown version {version}")
     require(1 <= k <= HEADER_PAGES_MAX, "format", f"{k} header pages")
     raw = image.pages(0, k)
@@ -291,7 +291,7 @@ def header_relations(h):
         (not any(h.raw[end:]), "bytes after the licence"),
         (not any(h.owner_field[h.owner_len :]), "bytes after the owner"),
         (all(c >= 0x20 and c != 0x7F for c in h.owner), "control byte in the owner"),
-        (h.tree_height == h.layout.height(h.size), "tree height is not that of the size"),
+        (h.tree_height == h.layout.height(h.size), "tree height is another"),
         (h.layout.segments(h.size) or h.root == NO_MAC, "a root without segments"),
         (
             hashlib.sha256(h.licence).digest() == h.licence_digest,
@@ -371,7 +371,7 @@ def commit_read(image, page, file_id):
 
 
 def journal_chain(image, last):
-    """All commits from the first to last, or None when they do not follow each other."""
+    """All commits from the first to last; None: they do not follow each other."""
     chain = [last]
     while chain[0].previous:
         c = commit_read(image, chain[0].previous, last.file_id)
@@ -478,7 +478,7 @@ class Recovered:
 
 def recover(image):
     """The newest state of the file, as any reader must find it first."""
-    require(image.head()[:8] == MAGIC, "foreign", "no magic: not a container")
+    require(image.head()[:8] == MAGIC, "plain", "no magic: not a container")
     in_place, why = None, None
     try:
         in_place = header_read(image)
@@ -571,7 +571,8 @@ class Reader:
         generation = struct.unpack_from("<I", entry, 28)[0]
         right = 1 <= generation <= self.header.generation
         require(right, "damaged", f"block {i}: generation {generation}")
-        require(i < self.layout.blocks(self.header.size), "damaged", "entry past the end")
+        end = self.layout.blocks(self.header.size)
+        require(i < end, "damaged", "entry past the end")
         self.entries[i] = entry
 
     def walk(self, level, index, mac):

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Read and write containers and licences, made from marque-format(5), marque-licence(5).
+"""Read and write containers and licences as marque-format(5), marque-licence(5) say.
 
     marque_format.py read FILE [--content-key HEX] [-o OUT] [--range OFF:LEN]...
     marque_format.py write -o FILE --content-key HEX (--size N | --input FILE) ...
     marque_format.py licence make|open ...
 
 read prints facts as JSON, to stderr when the plaintext goes to stdout (-o -).  It exits
-with 1 and "KIND: what is wrong" when a reader must refuse the file; KIND is foreign (no
+with 1 and "KIND: what is wrong" when a reader must refuse the file; KIND is plain (no
 container), version, format or damaged.  Without the key it tells what is in the clear.
 
 write makes a file at rest, or with --variant one that was interrupted; its plaintext is

@@ -91,8 +91,8 @@ def jwk_of(public):
 
 
 def jwk_read(jwk, what):
-    right = isinstance(jwk, dict) and jwk.get("crv") == "P-256" and jwk.get("kty") == "EC"
-    require(right, f"{what} is no P-256 key")
+    right = isinstance(jwk, dict) and jwk.get("kty") == "EC"
+    require(right and jwk.get("crv") == "P-256", f"{what} is no P-256 key")
     xy = []
     for name in "xy":
         require(isinstance(jwk.get(name), str), f"{what} has no {name}")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Containers made as marque-format(5) says: at rest, unsettled, with journals.
 
-A State is one state of a file: its header's fields and its blocks.  It knows the bytes of
-every page that it means (units()), so that a journal is the difference of two states.
+A State is one state of a file: its header's fields and its blocks.  It knows the bytes
+of every page that it means (units()): a journal is the difference of two states.
 """
 import hashlib
 import os
@@ -72,10 +72,11 @@ class Pages:
             f.truncate(self.length)
 
     def write_sparse(self, path):
-        """As records of a page number (u64) and its bytes, for files with wide holes."""
+        """As records: page number (u64), length (u16), bytes up to the last not zero."""
         with open(path, "wb") as f:
             for p in self.used():
-                f.write(struct.pack("<Q", p) + self.page[p])
+                data = self.page[p].rstrip(b"\0")
+                f.write(struct.pack("<QH", p, len(data)) + data)
 
 
 @dataclass
@@ -117,11 +118,14 @@ class State:
     flags: int = 0
     licence: bytes = b""
     blocks: dict = field(default_factory=dict)  # index: (entry, ciphertext)
+    plain: dict = field(default_factory=dict)  # index: plaintext that a reader gets
     fields: dict = field(default_factory=dict)  # header fields to falsify
 
     def next(self):
         """The state that follows, the same but for its sequence."""
-        return replace(self, sequence=self.sequence + 1, blocks=dict(self.blocks))
+        new = replace(self, sequence=self.sequence + 1)
+        new.blocks, new.plain = dict(self.blocks), dict(self.plain)
+        return new
 
     def encrypt(self, i, plain, generation=None):
         g = generation or self.generation
@@ -129,17 +133,20 @@ class State:
         text = plain.ljust(self.p.layout.block_size, b"\0")
         out = self.p.keys.block(g).encrypt(nonce, text, self.p.keys.aad(i, g))
         entry = nonce + out[-16:] + struct.pack("<I", g)
-        self.blocks[i] = entry, out[:-16]
+        self.blocks[i], self.plain[i] = (entry, out[:-16]), text
         self.writes += 1
 
     def punch(self, i):
+        """Make block i a hole."""
         self.blocks.pop(i, None)
+        self.plain.pop(i, None)
 
     def resize(self, size):
         """Another size; the caller encrypts the last block anew when it is cut."""
-        self.size = size
         end = self.p.layout.blocks(size)
-        self.blocks = {i: b for i, b in self.blocks.items() if i < end}
+        for i in [i for i in self.blocks if i >= end]:
+            self.punch(i)
+        self.size = size
 
     def tree(self):
         """{(level, index): page} and the root."""
@@ -235,7 +242,7 @@ def header_seal(raw, keys=None):
 
 
 def at_rest(state, full=True):
-    """The file of a settled state; not full: it ends with its last page that is no hole."""
+    """The file of a settled state; not full: up to its last page that is no hole."""
     image = Pages()
     image.put(0, state.header())
     for target, data in state.units().items():
@@ -260,14 +267,20 @@ def runs(units):
 
 
 class Journal:
-    """A journal on a settled image, beginning at page start; image changes in place."""
+    """A journal on a settled image, beginning at page start; image changes in place.
+
+    For files with a defect: falsify_records gets the records, [target, units,
+    unit_pages, kind] each, and the list of CRCs; falsify_commit gets the fields of the
+    commit page.
+    """
 
     def __init__(self, image, settled, start):
         self.image, self.start, self.page = image, start, start
-        self.settled = self.now = settled
+        self.now = settled
         self.referred = set(settled.units())
         self.stale_below = 0
         self.previous, self.commits = 0, []
+        self.falsify_records = self.falsify_commit = None
 
     def commit(self, new, unused=0, header_first=False):
         """Append the transaction from the newest state to new."""
@@ -290,41 +303,38 @@ class Journal:
         self.now = new
 
     def header_units(self, new):
+        """Page 0, and those of the licence that changed."""
         raw, old = new.header(), self.now.header()
-        pages = [(n, raw[n * PAGE : (n + 1) * PAGE]) for n in range(new.p.k)]
-        return [(n, d) for n, d in pages if n == 0 or d != old[n * PAGE : (n + 1) * PAGE]]
+        cut = [(n, slice(n * PAGE, (n + 1) * PAGE)) for n in range(new.p.k)]
+        return [(n, raw[at]) for n, at in cut if n == 0 or raw[at] != old[at]]
 
     def append(self, new, payload, in_place, unused):
         records, crcs = [], []
-        at = self.page
-
-        def record(target, units, pages, kind, sums):
-            records.append(codec.RECORD.pack(target, units, pages, kind))
-            crcs.extend(sums)
-
+        at = self.page + unused
         if unused:
-            record(0, unused, 1, codec.KIND_UNUSED, [0] * unused)
-            at += unused
+            records.append([0, unused, 1, codec.KIND_UNUSED])
+            crcs += [0] * unused
         for target, pages, items in runs(payload):
-            sums = [codec.crc32c(data) for data in items]
-            record(target, len(items), pages, codec.KIND_PAYLOAD, sums)
+            records.append([target, len(items), pages, codec.KIND_PAYLOAD])
+            crcs += [codec.crc32c(data) for data in items]
             for data in items:
                 self.image.put(at, data)
                 at += pages
         for target, pages, items in runs(in_place):
-            sums = [codec.crc32c(data) for data in items]
-            record(target, len(items), pages, codec.KIND_IN_PLACE, sums)
-        descriptor = b"".join(records) + struct.pack(f"<{len(crcs)}I", *crcs)
+            records.append([target, len(items), pages, codec.KIND_IN_PLACE])
+            crcs += [codec.crc32c(data) for data in items]
+        if self.falsify_records:
+            self.falsify_records(records, crcs)
+        descriptor = b"".join(codec.RECORD.pack(*record) for record in records)
+        descriptor += struct.pack(f"<{len(crcs)}I", *crcs)
         self.finish(new, at, descriptor, len(records), len(crcs))
 
     def finish(self, new, at, descriptor, nrecords, nunits):
-        payload_pages, descriptor_pages = at - self.page, 0
-        text = descriptor
+        payload_pages, descriptor_pages, text = at - self.page, 0, descriptor
         if len(descriptor) > PAGE - codec.COMMIT.size:
-            descriptor_pages = -(-len(descriptor) // PAGE)
+            descriptor_pages, text = -(-len(descriptor) // PAGE), b""
             self.image.put(at, descriptor.ljust(descriptor_pages * PAGE, b"\0"))
             at += descriptor_pages
-            text = b""
         digest = hashlib.sha256(descriptor).digest()
         p, before, after = new.p, new.sequence - 1, new.sequence
         values = {
@@ -344,6 +354,8 @@ class Journal:
             "checksum": 0,
             "reserved": bytes(108),
         }
+        if self.falsify_commit:
+            self.falsify_commit(values)
         raw = codec.COMMIT.pack(*(values[name] for name in codec.COMMIT_FIELDS))
         self.image.put(at, commit_seal((raw + text).ljust(PAGE, b"\0")))
         self.commits.append(at)
@@ -373,8 +385,8 @@ def filled(p, size, plain, blocks):
 def with_journal(state, plain, transactions, gap=3):
     """A file whose newest state is state, brought by a journal of some transactions.
 
-    The settled state is shorter and has another block 0; each transaction grows the file
-    by an equal part, and all of them change block 0.
+    The settled state is shorter and has another block 0; each transaction grows the
+    file by an equal part, and all of them change block 0.
     """
     p = state.p
     b = p.layout.block_size
