@@ -9,15 +9,16 @@
 #	share_config TEXT       add to the configuration (before share_mount)
 #	share_mount [OPTIONS]   mounts $SRC at $MNT; share_umount ends it; share_kill kills it
 #	mq VERB...              marque, with this test's state and configuration
-#	as ACCOUNT COMMAND...   as an account of this machine: $ALICE, $BOB
+#	as ACCOUNT COMMAND...   as an account of this machine: $ALICE, $BOB, $CAROL
+#	alone COMMAND...        in a session of its own: no label follows from here
 #
-# The two accounts are ones that every Debian has; alice@ and bob@ by configuration.
+# The accounts are ones that every Debian has; alice@, bob@ and carol@ by configuration.
 
 set -uo pipefail
 export LC_ALL=C.UTF-8
 umask 022
 
-ALICE=games BOB=news ORG=test.example
+ALICE=games BOB=news CAROL=backup ORG=test.example
 LONG=${MARQUE_LONG-}
 share_name=$(basename "$0" .sh)
 # Who mounted may end earlier than the daemon; a test never waits for longer than this.
@@ -120,9 +121,13 @@ as()
 {
 	local who=$1
 	shift
-
 	setpriv --reuid="$who" --regid="$who" --init-groups \
 		env HOME="$W/home" USER="$who" LOGNAME="$who" "$@"
+}
+
+alone()
+{
+	setsid -w env --chdir="$PWD" "$@"
 }
 
 mq()
@@ -157,6 +162,7 @@ share_begin()
 	share_config "[identity]
 user.$ALICE = alice@$ORG
 user.$BOB = bob@$ORG
+user.$CAROL = carol@$ORG
 [mount]
 poll = 2"
 }

@@ -1,0 +1,208 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Starting and ending a mount: each thing that can be wrong gets a sentence that names it, an exit status of
+# marquefs(8), and leaves nothing behind; a crash is survived.
+
+# shellcheck source=tests/lib/share.sh
+. "$(dirname "$0")/../lib/share.sh"
+
+share_begin
+need unshare mount umount fusermount3 cp awk
+
+# told WHAT COMMAND...: one line with exit status and sentence; paths of this run become TOP
+told()
+{
+	local what=$1 out rc=0
+	shift
+	out=$("$@" 2>&1 </dev/null) || rc=$?
+	printf '%s\n  exit %d: %s\n' "$what" "$rc" "${out//"$W"/TOP}"
+}
+
+fs()
+{
+	marquefs --state "$STATE" --config "$CONF" "$@"
+}
+
+nothing_mounted()
+{
+	! grep -q " $W/" /proc/self/mountinfo || die "something is mounted still"
+	[ -z "$(ls -A "$MNT")" ] || die "the mount point is not as it was"
+}
+
+echo "# the command line"
+told "no arguments" fs
+told "one argument" fs "$SRC"
+told "three arguments" fs "$SRC" "$MNT" "$W/x"
+told "unknown switch" fs "$SRC" "$MNT" --frob
+told "unknown option" fs "$SRC" "$MNT" -o ro,frob
+told "value out of bounds" fs "$SRC" "$MNT" -o threads=0
+told "through the command" mq mount "$SRC" "$MNT" -o frob
+
+echo "# source and mount point"
+touch "$W/file"
+mkdir -p "$SRC/inside" "$MNT"
+ln -s source/inside "$W/link"
+told "no source" fs "$W/none" "$MNT"
+told "source is a file" fs "$W/file" "$MNT"
+told "no mount point" fs "$SRC" "$W/none"
+told "mount point is a file" fs "$SRC" "$W/file"
+told "over itself" fs "$SRC" "$SRC"
+told "mount point inside the source" fs "$SRC" "$SRC/inside"
+told "the same through a link" fs "$SRC" "$W/link"
+told "source inside the mount point" fs "$SRC/inside" "$SRC"
+nothing_mounted
+
+echo "# authority and configuration"
+told "no authority" marquefs --state "$W/none" --config "$CONF" "$SRC" "$MNT"
+cp "$CONF" "$W/etc/good.conf"
+printf '[mount]\nfrob = 1\n' >>"$CONF"
+told "wrong configuration" fs "$SRC" "$MNT"
+cp "$W/etc/good.conf" "$CONF"
+cp -a "$STATE" "$W/broken"
+for f in "$W"/broken/*.mdb; do printf 'no database' >"$f"; done
+told "unreadable state" marquefs --state "$W/broken" --config "$CONF" "$SRC" "$MNT"
+nothing_mounted
+
+echo "# the device"
+# shellcheck disable=SC2016
+told "no /dev/fuse" unshare -m sh -c \
+	'mount -t tmpfs none /dev && exec marquefs --state "$0" --config "$1" "$2" "$3"' \
+	"$STATE" "$CONF" "$SRC" "$MNT"
+nothing_mounted
+
+echo "# a mount, and others beside it"
+share_mount
+echo one >"$MNT/one" || die "cannot write"
+mkdir "$MNT/folder" "$W/other" "$W/more"
+told "the same mount again" fs "$SRC" "$MNT"
+told "its source elsewhere" fs "$SRC" "$W/other"
+told "a folder of its source" fs "$SRC/folder" "$W/other"
+told "what is around its source" fs "$W" "/var/lib"
+told "a folder in it as source" fs "$MNT/folder" "$W/other"
+told "a folder in it as mount point" fs "$W/more" "$MNT/folder"
+told "its source shared, when it is not" fs "$SRC" "$W/other" -o shared
+told "mount options are those of marque" findmnt -rno FSTYPE,SOURCE,OPTIONS "$MNT"
+
+echo "# what the daemon gave up"
+pid=$(share_pid)
+for field in CapEff CapBnd NoNewPrivs Seccomp; do
+	printf '%s in all threads: %s\n' "$field" \
+		"$(cat "/proc/$pid"/task/*/status | awk -v f="$field:" '$1 == f { print $2 }' | sort -u)"
+done
+equal "it dumps no core" 0 "$(awk '/Max core file size/ { print $5 }' "/proc/$pid/limits")"
+equal "its memory belongs to root alone" 0 "$(stat -c %u "/proc/$pid/mem")"
+[ "$(awk '/^VmLck:/ { print $2 }' "/proc/$pid/status")" -gt 0 ] || die "no memory is locked"
+ok "its memory is locked"
+
+echo "# the control socket"
+share_call '{"verb":"status"}' | jq -c 'del(.pid)' | sed "s|$W|TOP|g"
+share_call '{"verb":"flush"}'
+share_call '{"verb":"revoked"}'
+share_call '{"verb":"reload"}'
+share_call '{"verb":"frob"}'
+share_call 'frob' | jq -r .status
+share_call '{"verb":"counters"}' | jq -c '[(.session | type), (.mount | type)]'
+lib=$(dirname "$0")/../lib
+for verb in status why flush reload revoked drain; do
+	printf '%s as another user: ' "$verb"
+	as "$BOB" "$lib/control" "$MNT" "{\"verb\":\"$verb\"}" | jq -r .status
+done
+
+echo "# signals"
+printf '[mount]\nfrob = 1\n' >>"$CONF"
+share_call '{"verb":"reload"}' | jq -r .status
+kill -HUP "$pid"
+cp "$W/etc/good.conf" "$CONF"
+equal "a wrong configuration changes nothing" one "$(cat "$MNT/one")"
+kill -HUP "$pid"
+exec 8>"$MNT/held"
+echo kept >&8
+kill -TERM "$pid"
+within 30 sh -c "! kill -0 $pid" || die "SIGTERM does not end the daemon"
+exec 8>&-
+ok "SIGTERM ends it with a file open"
+nothing_mounted
+fs -f "$SRC" "$MNT" >>"$W/daemon.log" 2>&1 &
+front=$!
+within 30 mountpoint -q "$MNT" || die "-f does not mount"
+equal "what was written before is there" kept "$(cat "$MNT/held")"
+kill -INT $front
+rc=0
+wait $front || rc=$?
+equal "-f ends with status 0" 0 $rc
+nothing_mounted
+
+echo "# a crash"
+share_mount
+pid=$(share_pid)
+echo two >"$MNT/two"
+kill -9 "$pid"
+within 10 sh -c "! kill -0 $pid"
+refused "nothing falls through to the folder below" 'endpoint is not connected' ls "$MNT"
+told "mounting again" fs "$SRC" "$MNT"
+equal "one mount is left" 1 "$(grep -c " $MNT " /proc/self/mountinfo)"
+equal "what was closed is there" two "$(cat "$MNT/two")"
+told "its old source elsewhere" fs "$SRC" "$W/other"
+share_umount
+nothing_mounted
+
+echo "# shared, twice on one host"
+share_mount shared
+told "the second" fs "$SRC" "$W/other" -o shared
+told "a third that is not" fs "$SRC" "$W/more"
+echo seen >"$MNT/three"
+equal "one sees what the other wrote" seen "$(cat "$W/other/three")"
+mq umount "$W/other" >&2 || die "umount failed"
+share_umount
+
+echo "# from mount(8) and fstab"
+# The helper is looked for in /sbin alone: a copy of that, in a namespace of its own.
+mkdir "$W/sbin"
+cp -a /usr/sbin/. "$W/sbin/"
+ln -sf "$(command -v marquefs)" "$W/sbin/mount.fuse.marque"
+echo "$SRC $MNT fuse.marque noauto,_netdev,x-test,noatime,state=$STATE,config=$CONF 0 0" >"$W/fstab"
+told "mount, fstab, umount" unshare -m bash -c '
+	mount --bind "$0/sbin" /usr/sbin || exit 99
+	mount -T "$0/fstab" "$0/mnt" || exit
+	cat "$0/mnt/one"
+	findmnt -rno FSTYPE,OPTIONS "$0/mnt" | sed s/,user_id.*//
+	umount "$0/mnt"
+	mount -f -t fuse.marque -o "state=$0/state" "$0/source" "$0/mnt" || exit
+	mount -t fuse.marque -o frob "$0/source" "$0/mnt"' "$W"
+nothing_mounted
+
+echo "# as a user"
+mkdir "$W/user" "$W/user/source" "$W/user/mnt"
+chown -R "$ALICE:" "$W/user"
+mknod -m 666 "$W/fuse" c 10 229
+: >"$W/fuse.conf"
+user()
+{
+	# shellcheck disable=SC2016
+	unshare -m bash -c '
+		mount --bind "$0/fuse" /dev/fuse && mount --bind "$0/fuse.conf" /etc/fuse.conf || exit 99
+		cd "$0/user" || exit 99
+		exec setpriv --reuid="$1" --regid="$1" --init-groups env HOME="$0/user" bash -c "$2"' \
+		"$W" "$ALICE" "$1"
+}
+told "others, without leave" user 'marquefs source mnt -o allow_other'
+told "no authority of one's own" user 'marquefs source mnt'
+told "a mount point of root" user 'marquefs source /var/lib'
+told "mount, use, umount" user '
+	marque init --org user.example >/dev/null || exit
+	marquefs source mnt 2>/dev/null || exit
+	echo mine >mnt/file && cat mnt/file
+	findmnt -rno FSTYPE,OPTIONS mnt | sed s/,user_id.*//
+	marque umount mnt || exit
+	[ -z "$(ls -A mnt)" ] && [ -s source/file ] && ! grep -q mine source/file'
+told "a crash" user '
+	marquefs -f source mnt 2>/dev/null &
+	until mountpoint -q mnt; do sleep 0.1; done
+	echo more >mnt/more
+	kill -9 $!
+	wait $! 2>/dev/null
+	ls mnt 2>/dev/null && exit 98
+	marquefs source mnt 2>&1 | grep -v swap
+	cat mnt/more
+	marque umount mnt'
