@@ -8,6 +8,7 @@
 #include <marque/error.h>
 #include <marque/file.h>
 #include <marque/label.h>
+#include <marque/log.h>
 #include <marque/rights.h>
 #include <marque/session.h>
 #include <marque/types.h>
