@@ -252,6 +252,62 @@ power_cuts(const struct history_plan *plan, uint64_t seed)
 	history_end(&h);
 }
 
+/*
+ * The process is killed, another one attaches and repairs, and in the midst of that the power goes: the
+ * second must not trust what the first had only written.
+ */
+static void
+killed_then_cut(const struct history_plan *plan, uint64_t seed)
+{
+	struct history h;
+	struct dice dice = { seed * 5 + 1, 4 };
+	int disk = fixture_file(), all = fixture_file();
+	size_t synced = 0;
+
+	record_history(&h, plan, seed);
+	struct log log = take_log();
+	for (size_t n = 1; n <= log.n; n++) {
+		struct expectation want = { promised(&h, n, PROMISE_DURABLE),
+					    newest(&h, n), false };
+		struct mrq_container *c = NULL;
+		struct mrq_error err;
+		want.may_be_nothing = want.from == 0;
+		shim_apply(all, &log.ops[n - 1], NULL, NULL);
+		for (; log.ops[n - 1].kind == SHIM_SYNC && synced < n; synced++)
+			shim_apply(disk, &log.ops[synced], NULL, NULL);
+		int work = fixture_copy(all);
+		shim_record(work);
+		if (open_crashed(work, MRQ_ATTACH_READ_WRITE, &c, &err) == MRQ_OK)
+			mrq_container_free(c);
+		for (size_t end = 0; end <= shim_ops(); end++) {
+			if (end > 0 && shim_op(end - 1)->kind == SHIM_SYNC)
+				break; /* now all that was written is safe */
+			int cut = fixture_copy(disk);
+			for (size_t i = synced; i < n; i++)
+				shim_apply(cut, &log.ops[i], keep_some, &dice);
+			for (size_t i = 0; i < end; i++)
+				shim_apply(cut, shim_op(i), keep_some, &dice);
+			expect(&h, cut, MRQ_ATTACH_READ_WRITE, &want);
+			close(cut);
+		}
+		close(work);
+	}
+	log_free(&log);
+	close(disk);
+	close(all);
+	history_end(&h);
+}
+
+static void
+survives_a_power_cut_while_repairing(void **state)
+{
+	(void)state;
+	uint64_t seed = seed_of_run();
+
+	for (size_t i = 0; i < sizeof(plans) / sizeof(plans[0]); i++)
+		killed_then_cut(&plans[i], seed + i);
+}
+
 static void
 survives_a_kill_after_each_call(void **state)
 {
@@ -278,6 +334,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(survives_a_kill_after_each_call),
 		cmocka_unit_test(survives_a_power_cut_after_each_call),
+		cmocka_unit_test(survives_a_power_cut_while_repairing),
 	};
 
 	return CHECK_MAIN(tests);
