@@ -40,7 +40,7 @@ group_add(struct mrq_identity *who, const char *group, struct mrq_error *err)
 	who->groups = more;
 	char *to = who->groups[who->n_groups++];
 	size_t i = 0;
-	for (; group[i] && i < MRQ_MAIL_MAX; i++)
+	for (; i < MRQ_MAIL_MAX && group[i]; i++)
 		to[i] = mrq_ascii_lower(group[i]);
 	to[i] = '\0';
 	return MRQ_OK;

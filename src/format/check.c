@@ -183,7 +183,7 @@ static enum mrq_status
 check_held(struct mrq_container *c, mrq_check_report report, void *arg,
 	   struct mrq_check *ret, struct mrq_error *err)
 {
-	struct mrq_error own;
+	struct mrq_error own = { .status = MRQ_OK };
 	struct stat st;
 	struct walk w MRQ_CLEANUP(walk_clear) = {
 		.c = c,

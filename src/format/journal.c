@@ -89,7 +89,7 @@ mrq_commit_page_decode(const uint8_t page[static MRQ_PAGE], uint64_t at,
 		       struct mrq_commit_page *ret)
 {
 	struct mrq_reader r = mrq_reader_make(page, MRQ_PAGE);
-	struct mrq_commit_page c;
+	struct mrq_commit_page c = { .before = 0 };
 
 	if (memcmp(page, magic, sizeof(magic)) != 0)
 		return false;

@@ -140,7 +140,9 @@ time_of(int to_set, int set, int now, struct timespec given)
 {
 	if (!(to_set & set))
 		return (struct timespec){ .tv_nsec = UTIME_OMIT };
-	return to_set & now ? (struct timespec){ .tv_nsec = UTIME_NOW } : given;
+	if (to_set & now)
+		given = (struct timespec){ .tv_nsec = UTIME_NOW };
+	return given;
 }
 
 /** What was written goes to the backing file before its time is set, not after. */
