@@ -140,7 +140,7 @@ label_slot(struct mrq_policy_set *set, const struct mrq_label *old,
 				MRQ_LABELS_MAX);
 	if (!old) {
 		mrq_label_init(&labels[at]);
-		mrq_random(&labels[at].id, sizeof(labels[at].id));
+		mrq_id_make(&labels[at].id);
 		set->n_labels++;
 	}
 	*ret = &labels[at];

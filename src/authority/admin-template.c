@@ -68,7 +68,7 @@ template_start(struct mrq_admin_call *call, const struct mrq_policy_set *set,
 				"'template set' needs 'template' or 'name'");
 	if (!old) {
 		mrq_template_init(t);
-		mrq_random(&t->id, sizeof(t->id));
+		mrq_id_make(&t->id);
 		return MRQ_OK;
 	}
 	MRQ_TRY(mrq_template_encode(old, &doc, err));

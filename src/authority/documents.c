@@ -2,6 +2,7 @@
 #include "authority/documents.h"
 
 #include "base/guid.h"
+#include "crypto/secret.h"
 
 #include <string.h>
 
@@ -65,6 +66,14 @@ mrq_state_has(struct mrq_state_txn *txn, const char *collection, const char *key
 	size_t len;
 
 	return mrq_state_get(txn, collection, key, &value, &len, NULL) == MRQ_OK;
+}
+
+void
+mrq_id_make(struct mrq_guid *ret)
+{
+	mrq_random(ret, sizeof(*ret));
+	ret->bytes[6] = (uint8_t)((ret->bytes[6] & 0x0f) | 0x40);
+	ret->bytes[8] = (uint8_t)((ret->bytes[8] & 0x3f) | 0x80);
 }
 
 struct walk {

@@ -36,6 +36,9 @@ enum mrq_status mrq_doc_damaged(struct mrq_error *err, enum mrq_status s,
 MRQ_MUST_CHECK enum mrq_status
 mrq_doc_clear(struct mrq_state_txn *txn, const char *collection, struct mrq_error *err);
 
+/** A random id, RFC 9562 version 4. */
+void mrq_id_make(struct mrq_guid *ret);
+
 /** Whether right names that this build does not know are kept or refused. */
 enum mrq_unknown_rights { MRQ_UNKNOWN_KEEP, MRQ_UNKNOWN_REFUSE };
 

@@ -64,7 +64,7 @@ template_write(struct mrq_state_txn *txn, const struct starter_template *from,
 	struct mrq_template t;
 
 	mrq_template_init(&t);
-	mrq_random(&t.id, sizeof(t.id));
+	mrq_id_make(&t.id);
 	memcpy(t.name, from->name, strlen(from->name) + 1);
 	t.grants = &org;
 	t.n_grants = 1;
@@ -83,7 +83,7 @@ label_write(struct mrq_state_txn *txn, const struct starter_label *from,
 	struct mrq_label label;
 
 	mrq_label_init(&label);
-	mrq_random(&label.id, sizeof(label.id));
+	mrq_id_make(&label.id);
 	memcpy(label.name, from->name, strlen(from->name) + 1);
 	memcpy(label.colour, from->colour, strlen(from->colour) + 1);
 	memcpy(label.tooltip, from->tooltip, strlen(from->tooltip) + 1);
