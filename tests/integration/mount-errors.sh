@@ -82,6 +82,7 @@ told "what is around its source" fs "$W" "/var/lib"
 told "a folder in it as source" fs "$MNT/folder" "$W/other"
 told "a folder in it as mount point" fs "$W/more" "$MNT/folder"
 told "its source shared, when it is not" fs "$SRC" "$W/other" -o shared
+told "a folder of it shared, when it is not" fs "$SRC/folder" "$W/other" -o shared
 told "mount options are those of marque" findmnt -rno FSTYPE,SOURCE,OPTIONS "$MNT"
 
 echo "# what the daemon gave up"

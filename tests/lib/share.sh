@@ -130,6 +130,14 @@ alone()
 	setsid -w env --chdir="$PWD" "$@"
 }
 
+# spawn OUTPUT ACCOUNT COMMAND...: in the background, as $!
+spawn()
+{
+	local out=$1 who=$2
+	shift 2
+	setsid setpriv --reuid="$who" --regid="$who" --init-groups "$@" >"$out" </dev/null &
+}
+
 mq()
 {
 	marque --state "$STATE" --config "$CONF" "$@"
@@ -227,8 +235,9 @@ share_end()
 	# Only what this test started.
 	local job
 	for job in $(jobs -p); do
-		kill -9 "$job" 2>/dev/null
-	done
+		kill -9 "$job"
+	done 2>/dev/null
+	wait 2>/dev/null
 	local at
 	for at in $(awk -v w="$W/" 'index($5, w) == 1 { print $5 }' /proc/self/mountinfo | tac); do
 		timeout "$SHARE_WAIT" umount "$at" 2>/dev/null || umount -l "$at"
@@ -257,4 +266,35 @@ sync_audit()
 label_of()
 {
 	getfattr --only-values -n user.marque.label "$1" 2>/dev/null
+}
+
+# opener_start NAME ACCOUNT: a process of that account that opens files by command
+declare -A opener_in opener_out
+opener_start()
+{
+	local by
+	by=$(dirname "${BASH_SOURCE[0]}")/opener
+	mkfifo "$W/$1.in" "$W/$1.out" || die "no pipes"
+	local who=$2
+	setsid setpriv --reuid="$who" --regid="$who" --init-groups "$by" \
+		<"$W/$1.in" >"$W/$1.out" &
+	local i o
+	exec {i}>"$W/$1.in" {o}<"$W/$1.out"
+	opener_in[$1]=$i opener_out[$1]=$o
+}
+
+# opener_end NAME
+opener_end()
+{
+	local i=${opener_in[$1]} o=${opener_out[$1]}
+	exec {i}>&- {o}<&-
+}
+
+# ask NAME COMMAND: prints the answer
+ask()
+{
+	local answer=
+	echo "$2" >&"${opener_in[$1]}"
+	read -r -t 60 -u "${opener_out[$1]}" answer || answer="no answer"
+	printf '%s\n' "$answer"
 }
