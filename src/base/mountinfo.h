@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define MRQ_MOUNTINFO_MAX  (16u << 20)   /* bytes */
-#define MRQ_MOUNT_TYPE     "fuse.marque" /* of our own */
+#define MRQ_MOUNTINFO_MAX (16u << 20)   /* bytes */
+#define MRQ_MOUNT_TYPE    "fuse.marque" /* of our own */
 
 /** Texts are unescaped and live as long as the list. */
 struct mrq_mount {

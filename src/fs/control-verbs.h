@@ -18,9 +18,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MRQ_CONTROL_PATH_MAX	  8192u /* bytes of a path in a request */
+#define MRQ_CONTROL_PATH_MAX      8192u /* bytes of a path in a request */
 #define MRQ_CONTROL_DRAIN_DEFAULT 30u   /* seconds */
-#define MRQ_CONTROL_DRAIN_MAX	  100u  /* seconds; the caller gives up after 120 */
+#define MRQ_CONTROL_DRAIN_MAX     100u  /* seconds; the caller gives up after 120 */
 
 enum mrq_control_verb {
 	MRQ_CONTROL_WHY,
@@ -35,7 +35,7 @@ enum mrq_control_verb {
 /** Zero it to begin. */
 struct mrq_control_request {
 	enum mrq_control_verb verb;
-	char *path;	  /* why; NULL: any */
+	char *path;       /* why; NULL: any */
 	unsigned seconds; /* drain */
 };
 void mrq_control_request_clear(struct mrq_control_request *request);

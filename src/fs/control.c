@@ -132,8 +132,8 @@ receive(struct mrq_control *control, struct client *c)
 static void
 send_answer(struct client *c)
 {
-	ssize_t n = send(c->fd, c->answer, strlen(c->answer),
-			 MSG_DONTWAIT | MSG_NOSIGNAL);
+	ssize_t n =
+		send(c->fd, c->answer, strlen(c->answer), MSG_DONTWAIT | MSG_NOSIGNAL);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -155,9 +155,8 @@ find_place(struct mrq_control *control, uid_t uid)
 		used++;
 		of_user += c->uid == uid;
 	}
-	if (uid != 0 &&
-	    (of_user >= MRQ_CONTROL_CLIENTS_USER ||
-	     used >= MRQ_CONTROL_CLIENTS_MAX - MRQ_CONTROL_CLIENTS_ROOT))
+	if (uid != 0 && (of_user >= MRQ_CONTROL_CLIENTS_USER ||
+			 used >= MRQ_CONTROL_CLIENTS_MAX - MRQ_CONTROL_CLIENTS_ROOT))
 		return NULL;
 	return place;
 }

@@ -9,11 +9,11 @@
  */
 #include "fs/control-verbs.h"
 
-#define MRQ_CONTROL_CLIENTS_MAX	    128 /* at a time; more are told "busy" */
-#define MRQ_CONTROL_CLIENTS_ROOT    16  /* of these, kept for root */
-#define MRQ_CONTROL_CLIENTS_USER    8   /* of one user */
-#define MRQ_CONTROL_PATIENCE_MS	    5000 /* for a client to send, or to take the answer */
-#define MRQ_CONTROL_NAME_MAX	    32  /* bytes of a socket's name with its NUL */
+#define MRQ_CONTROL_CLIENTS_MAX  128  /* at a time; more are told "busy" */
+#define MRQ_CONTROL_CLIENTS_ROOT 16   /* of these, kept for root */
+#define MRQ_CONTROL_CLIENTS_USER 8    /* of one user */
+#define MRQ_CONTROL_PATIENCE_MS  5000 /* for a client to send, or to take the answer */
+#define MRQ_CONTROL_NAME_MAX     32   /* bytes of a socket's name with its NUL */
 
 struct mrq_control;
 

@@ -29,8 +29,9 @@ struct mrq_daemon {
 	struct mrq_control *control;
 	pthread_t signals;
 	bool signals_run;
-	atomic_bool ending;  /* the workers have ended: the thread of signals is to end */
-	atomic_bool gone;    /* the mount is unmounted */
+	atomic_bool
+		ending;   /* the workers have ended: the thread of signals is to end */
+	atomic_bool gone; /* the mount is unmounted */
 };
 
 /** Verbs of the control socket; arg is the struct mrq_daemon. */

@@ -79,7 +79,7 @@ hear_fuse(enum fuse_log_level level, const char *fmt, va_list ap)
 	text[strcspn(text, "\n")] = '\0';
 	if (level <= FUSE_LOG_ERR && !fuse_said[0])
 		(void)snprintf(fuse_said, sizeof(fuse_said), "%s", text);
-	mrq_log(level <= FUSE_LOG_ERR	    ? MRQ_LOG_ERROR
+	mrq_log(level <= FUSE_LOG_ERR       ? MRQ_LOG_ERROR
 		: level <= FUSE_LOG_WARNING ? MRQ_LOG_WARNING
 					    : MRQ_LOG_DEBUG,
 		"%s", text);
@@ -264,8 +264,8 @@ detach(struct mrq_daemon *d, struct mrq_error *err)
 static enum mrq_status
 make(struct mrq_daemon *d, struct mrq_error *err)
 {
-	MRQ_TRY(mrq_sandbox_begin(err));
 	MRQ_TRY(take_place(d, err));
+	MRQ_TRY(mrq_sandbox_begin(err));
 	MRQ_TRY(open_session(d, err));
 	MRQ_TRY(make_fs(d, err));
 	MRQ_TRY(make_fuse_session(d, err));

@@ -16,7 +16,8 @@ const char mrq_options_usage[] =
 	"                [--config FILE] [--passphrase-fd N]\n"
 	"       marquefs --help | --version\n"
 	"options of -o: ro shared allow_other noallow_other attr_timeout=SECONDS\n"
-	"               entry_timeout=SECONDS threads=N state=DIR config=FILE noexec noatime\n"
+	"               entry_timeout=SECONDS threads=N state=DIR config=FILE noexec "
+	"noatime\n"
 	"               nodiratime sync dirsync context=... ; see marquefs(8)\n";
 
 void

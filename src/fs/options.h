@@ -28,12 +28,12 @@ struct mrq_options {
 	enum mrq_options_action action;
 	char *source, *mount_point;    /* as given */
 	char *state_dir, *config_file; /* NULL: default */
-	int passphrase_fd;	       /* -1: none given */
+	int passphrase_fd;             /* -1: none given */
 	bool foreground, verbose;
 	bool allow_other, read_only, shared;
 	double attr_timeout, entry_timeout; /* seconds; negative: default */
-	unsigned threads;		    /* 0: default */
-	char *kernel;			    /* options for libfuse, comma separated; "" none */
+	unsigned threads;                   /* 0: default */
+	char *kernel; /* options for libfuse, comma separated; "" none */
 };
 
 void mrq_options_clear(struct mrq_options *options);

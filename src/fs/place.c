@@ -19,11 +19,11 @@
 #include "base/runtime.h"
 #include "fs/unmounter.h"
 
-#define STALE_MAX	8 /* mounts on top of one another, each left by a crash */
-#define DEPTH_MAX	PATH_MAX
-#define FUSE_CONF	"/etc/fuse.conf"
-#define FUSE_CONF_MAX	65536u
-#define LOCK_NAME_MAX	64
+#define STALE_MAX     8 /* mounts on top of one another, each left by a crash */
+#define DEPTH_MAX     PATH_MAX
+#define FUSE_CONF     "/etc/fuse.conf"
+#define FUSE_CONF_MAX 65536u
+#define LOCK_NAME_MAX 64
 
 void
 mrq_place_clear(struct mrq_place *place)
@@ -75,9 +75,10 @@ check_device(struct mrq_error *err)
 	if (fd >= 0)
 		return MRQ_OK;
 	if (errno == ENOENT || errno == ENODEV || errno == ENXIO)
-		return mrq_fail(err, MRQ_E_NOT_FOUND,
-				"there is no /dev/fuse: load it with 'modprobe fuse'; a "
-				"container must be given the device");
+		return mrq_fail(
+			err, MRQ_E_NOT_FOUND,
+			"there is no /dev/fuse: load it with 'modprobe fuse'; a "
+			"container must be given the device");
 	if (errno == EACCES || errno == EPERM)
 		return mrq_fail(err, MRQ_E_DENIED,
 				"/dev/fuse may not be opened: ask root for access to "
@@ -97,9 +98,10 @@ check_allow_other(const struct mrq_place_wish *wish, struct mrq_error *err)
 		    MRQ_OK &&
 	    mrq_place_allows_other((const char *)text))
 		return MRQ_OK;
-	return mrq_fail(err, MRQ_E_DENIED,
-			"option 'allow_other' needs a line 'user_allow_other' in "
-			FUSE_CONF ": ask root for it, or mount without");
+	return mrq_fail(
+		err, MRQ_E_DENIED,
+		"option 'allow_other' needs a line 'user_allow_other' in " FUSE_CONF
+		": ask root for it, or mount without");
 }
 
 /* ---- the two folders ---- */
@@ -161,8 +163,10 @@ resolve_mount_point(const char *path)
 	const char *last = slash ? slash + 1 : copy;
 	if (slash)
 		*slash = '\0';
-	char *folder MRQ_CLEANUP(free) =
-		realpath(!slash ? "." : *copy ? copy : "/", NULL);
+	char *folder MRQ_CLEANUP(free) = realpath(!slash  ? "."
+						  : *copy ? copy
+							  : "/",
+						  NULL);
 	if (!folder)
 		return NULL;
 	if (asprintf(&whole, "%s/%s", strcmp(folder, "/") == 0 ? "" : folder, last) < 0)
@@ -185,12 +189,14 @@ clean_one(const char *path, bool root, struct mrq_error *err)
 				"that first",
 				path);
 	if (strcmp(m->type, MRQ_MOUNT_TYPE) != 0)
-		return mrq_fail(err, MRQ_E_UNSUPPORTED,
-				"'%s' holds a %s mount whose program has ended: unmount "
-				"it first",
-				path, m->type);
+		return mrq_fail(
+			err, MRQ_E_UNSUPPORTED,
+			"'%s' holds a %s mount whose program has ended: unmount "
+			"it first",
+			path, m->type);
 	mrq_log(MRQ_LOG_NOTICE,
-		"'%s' was left behind by a marquefs that did not end well: unmounting it",
+		"'%s' was left behind by a marquefs that did not end well: unmounting "
+		"it",
 		path);
 	MRQ_TRY(mrq_unmounter_new(path, root, &u, err));
 	return mrq_unmounter_run(u, MRQ_UNMOUNT_LAZY, err);
@@ -269,16 +275,18 @@ check_relation(const struct mrq_place *p, const struct stat *source,
 				p->source);
 	MRQ_TRY(is_inside(p->mount_point, source, &inside, err));
 	if (inside)
-		return mrq_fail(err, MRQ_E_UNSUPPORTED,
-				"mount point '%s' is inside the source '%s', which would "
-				"show itself: give one outside",
-				p->mount_point, p->source);
+		return mrq_fail(
+			err, MRQ_E_UNSUPPORTED,
+			"mount point '%s' is inside the source '%s', which would "
+			"show itself: give one outside",
+			p->mount_point, p->source);
 	MRQ_TRY(is_inside(p->source, point, &inside, err));
 	if (inside)
-		return mrq_fail(err, MRQ_E_UNSUPPORTED,
-				"source '%s' is inside the mount point '%s', which would "
-				"hide it: give another",
-				p->source, p->mount_point);
+		return mrq_fail(
+			err, MRQ_E_UNSUPPORTED,
+			"source '%s' is inside the mount point '%s', which would "
+			"hide it: give another",
+			p->source, p->mount_point);
 	return MRQ_OK;
 }
 
@@ -298,10 +306,11 @@ check_nested(const struct mrq_mounts *mounts, const struct mrq_place *p,
 	if (!m)
 		return MRQ_OK;
 	if (strcmp(m->point, p->mount_point) == 0)
-		return mrq_fail(err, MRQ_E_BUSY,
-				"'%s' is mounted on '%s' already: unmount it first with "
-				"'marque umount %s'",
-				m->source, m->point, m->point);
+		return mrq_fail(
+			err, MRQ_E_BUSY,
+			"'%s' is mounted on '%s' already: unmount it first with "
+			"'marque umount %s'",
+			m->source, m->point, m->point);
 	return mrq_fail(err, MRQ_E_UNSUPPORTED,
 			"mount point '%s' is inside the marque mount '%s': give one "
 			"outside",
@@ -310,25 +319,73 @@ check_nested(const struct mrq_mounts *mounts, const struct mrq_place *p,
 
 /* ---- is the source ours alone? ---- */
 
+/* The lock of a source in the folder of who mounts; *ret_held when it can be had. */
+static enum mrq_status
+try_lock(const char *source, const struct stat *st, bool shared, int *ret_fd,
+	 bool *ret_held, struct mrq_error *err)
+{
+	int folder MRQ_CLEANUP(mrq_close) = -1;
+	char name[LOCK_NAME_MAX];
+
+	MRQ_TRY(mrq_runtime_make(geteuid(), &folder, err));
+	(void)snprintf(name, sizeof(name), "source-%u-%u-%llu.lock", major(st->st_dev),
+		       minor(st->st_dev), (unsigned long long)st->st_ino);
+	int fd MRQ_CLEANUP(mrq_close) =
+		openat(folder, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return mrq_fail_sys(err, "cannot make the lock of source '%s'", source);
+	*ret_held = flock(fd, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0;
+	if (!*ret_held && errno != EWOULDBLOCK)
+		return mrq_fail_sys(err, "cannot lock source '%s'", source);
+	*ret_fd = MRQ_STEAL_FD(fd);
+	return MRQ_OK;
+}
+
+/* Its lock tells whether a mount is shared, and is given back at once. */
+static enum mrq_status
+is_shared(const struct mrq_mount *m, bool *ret, struct mrq_error *err)
+{
+	int fd MRQ_CLEANUP(mrq_close) = -1;
+	struct stat st;
+
+	if (stat(m->source, &st) < 0)
+		return mrq_fail_sys(err,
+				    "cannot examine '%s', which is mounted on '%s'",
+				    m->source, m->point);
+	return try_lock(m->source, &st, true, &fd, ret, err);
+}
+
+/* What a crash left serves nobody. */
+static bool
+is_dead(const struct mrq_mount *m)
+{
+	struct stat st;
+
+	return stat(m->point, &st) < 0 && errno == ENOTCONN;
+}
+
 /* Also those of other users, and of folders around or inside ours. */
 static enum mrq_status
 check_other_mounts(const struct mrq_mounts *mounts, const struct mrq_place *p,
 		   bool shared, struct mrq_error *err)
 {
-	for (size_t i = 0; i < mounts->n && !shared; i++) {
+	for (size_t i = 0; i < mounts->n; i++) {
 		const struct mrq_mount *m = &mounts->items[i];
+		bool both = false;
 		if (strcmp(m->type, MRQ_MOUNT_TYPE) != 0 ||
 		    (!mrq_place_is_below(m->source, p->source) &&
-		     !mrq_place_is_below(p->source, m->source)))
+		     !mrq_place_is_below(p->source, m->source)) ||
+		    is_dead(m))
 			continue;
-		/* What a crash left serves nobody. */
-		struct stat st;
-		if (stat(m->point, &st) < 0 && errno == ENOTCONN)
+		if (shared)
+			MRQ_TRY(is_shared(m, &both, err));
+		if (both)
 			continue;
-		return mrq_fail(err, MRQ_E_BUSY,
-				"source '%s' is in use: '%s' is mounted on '%s'; unmount "
-				"that first, or mount both with -o shared",
-				p->source, m->source, m->point);
+		return mrq_fail(
+			err, MRQ_E_BUSY,
+			"source '%s' is in use: '%s' is mounted on '%s'; unmount "
+			"that first, or mount both with -o shared",
+			p->source, m->source, m->point);
 	}
 	return MRQ_OK;
 }
@@ -337,22 +394,11 @@ static enum mrq_status
 lock_source(struct mrq_place *p, const struct stat *source, bool shared,
 	    struct mrq_error *err)
 {
-	int folder MRQ_CLEANUP(mrq_close) = -1;
-	char name[LOCK_NAME_MAX];
+	bool held = false;
 
-	MRQ_TRY(mrq_runtime_make(geteuid(), &folder, err));
-	(void)snprintf(name, sizeof(name), "source-%u-%u-%llu.lock",
-		       major(source->st_dev), minor(source->st_dev),
-		       (unsigned long long)source->st_ino);
-	p->lock_fd =
-		openat(folder, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (p->lock_fd < 0)
-		return mrq_fail_sys(err, "cannot make the lock of source '%s'",
-				    p->source);
-	if (flock(p->lock_fd, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0)
+	MRQ_TRY(try_lock(p->source, source, shared, &p->lock_fd, &held, err));
+	if (held)
 		return MRQ_OK;
-	if (errno != EWOULDBLOCK)
-		return mrq_fail_sys(err, "cannot lock source '%s'", p->source);
 	return mrq_fail(err, MRQ_E_BUSY,
 			"source '%s' is mounted by another marquefs: unmount that "
 			"first, or mount both with -o shared",
@@ -366,8 +412,8 @@ mrq_place_take(const struct mrq_place_wish *wish, struct mrq_place *ret,
 	struct mrq_mounts mounts MRQ_CLEANUP(mrq_mounts_clear) = { 0 };
 	struct stat source, point = { 0 };
 
-	MRQ_TRY(check_device(err));
 	MRQ_TRY(check_allow_other(wish, err));
+	MRQ_TRY(check_device(err));
 	MRQ_TRY(take_source(wish->source, ret, err));
 	MRQ_TRY(take_mount_point(wish, ret, &point, err));
 	if (fstat(ret->source_fd, &source) < 0)

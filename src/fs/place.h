@@ -13,8 +13,8 @@
 
 struct mrq_place {
 	char *source, *mount_point; /* absolute, without symbolic links */
-	int source_fd;		    /* O_PATH */
-	int lock_fd;		    /* held as long as the mount lives */
+	int source_fd;              /* O_PATH */
+	int lock_fd;                /* held as long as the mount lives */
 };
 void mrq_place_clear(struct mrq_place *place);
 MRQ_DEFINE_CLEANUP_VALUE(mrq_place_clear, struct mrq_place)

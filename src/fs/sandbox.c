@@ -21,9 +21,9 @@
 
 /* Why each is kept stands in marquefs(8), "Capabilities". */
 static const int kept_caps[] = {
-	CAP_CHOWN,  CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER,	  CAP_FSETID,
-	CAP_SETGID, CAP_SETUID,	      CAP_SETFCAP,	   CAP_MKNOD,	  CAP_SYS_ADMIN,
-	CAP_IPC_LOCK, CAP_SYS_PTRACE,
+	CAP_CHOWN,  CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER,
+	CAP_FSETID, CAP_SETGID,       CAP_SETUID,          CAP_SETFCAP,
+	CAP_MKNOD,  CAP_SYS_ADMIN,    CAP_IPC_LOCK,        CAP_SYS_PTRACE,
 };
 #define N_KEPT (sizeof(kept_caps) / sizeof(kept_caps[0]))
 

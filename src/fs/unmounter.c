@@ -29,9 +29,6 @@ run_fusermount(const char *mount_point, enum mrq_unmount how)
 	if (pid < 0)
 		return HELPER_NO_PROGRAM;
 	if (pid == 0) {
-		int null = open("/dev/null", O_RDWR);
-		if (null >= 0)
-			(void)dup2(null, STDERR_FILENO);
 		if (how == MRQ_UNMOUNT_LAZY)
 			(void)execlp("fusermount3", "fusermount3", "-u", "-z", "--",
 				     mount_point, (char *)NULL);
@@ -57,6 +54,10 @@ helper_main(int fd, const char *mount_point)
 	(void)signal(SIGTERM, SIG_IGN);
 	(void)signal(SIGHUP, SIG_IGN);
 	(void)signal(SIGPIPE, SIG_IGN);
+	/* Whoever waits for the end of our output must not wait for the end of the mount. */
+	int null = open("/dev/null", O_RDWR);
+	for (int i = STDIN_FILENO; null >= 0 && i <= STDERR_FILENO; i++)
+		(void)dup2(null, i);
 	(void)dup2(fd, 3);
 	(void)close_range(4, ~0u, 0);
 	if (chdir("/") < 0)

@@ -22,7 +22,7 @@ struct fake {
 	unsigned flushed, reloaded, polled, drained;
 	bool long_answer;
 	pthread_mutex_t gate; /* flush waits for it */
-	sem_t begun;	      /* flush has begun */
+	sem_t begun;          /* flush has begun */
 };
 
 static enum mrq_status
@@ -108,7 +108,7 @@ fake_drain(void *arg, unsigned seconds, struct mrq_error *err)
 }
 
 static const struct mrq_control_ops fake_ops = {
-	fake_why, fake_status, fake_counters, fake_flush,
+	fake_why,    fake_status,  fake_counters, fake_flush,
 	fake_reload, fake_revoked, fake_drain,
 };
 
@@ -136,7 +136,8 @@ each_verb_is_understood(void **state)
 
 	(void)state;
 	parses("{\"verb\":\"why\"}", MRQ_CONTROL_WHY, NULL, s);
-	parses(" {\"path\":\"a\\u0020b\",\"verb\":\"why\"} ", MRQ_CONTROL_WHY, "a b", s);
+	parses(" {\"path\":\"a\\u0020b\",\"verb\":\"why\"} ", MRQ_CONTROL_WHY, "a b",
+	       s);
 	parses("{\"verb\":\"status\"}", MRQ_CONTROL_STATUS, NULL, s);
 	parses("{\"verb\":\"counters\"}", MRQ_CONTROL_COUNTERS, NULL, s);
 	parses("{\"verb\":\"flush\"}", MRQ_CONTROL_FLUSH, NULL, s);
@@ -179,13 +180,12 @@ malformed_requests_are_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		struct mrq_control_request r MRQ_CLEANUP(mrq_control_request_clear) = {
-			0
-		};
+		struct mrq_control_request r MRQ_CLEANUP(
+			mrq_control_request_clear) = { 0 };
 		struct mrq_error err = { 0 };
-		check_status(mrq_control_parse(bad[i].text, strlen(bad[i].text), &r,
-					       &err),
-			     bad[i].want, &err);
+		check_status(
+			mrq_control_parse(bad[i].text, strlen(bad[i].text), &r, &err),
+			bad[i].want, &err);
 		assert_non_null(strstr(err.msg, bad[i].says));
 	}
 }
@@ -264,8 +264,8 @@ paths_are_those_below_the_mount(void **state)
 	static const struct {
 		const char *given, *want;
 	} paths[] = {
-		{ "a/b", "a/b" },     { "/mnt/x/a/b", "a/b" }, { "/mnt/x", "" },
-		{ "/mnt/x/", "" },    { "/mnt/x//a", "a" },    { "", "" },
+		{ "a/b", "a/b" },  { "/mnt/x/a/b", "a/b" }, { "/mnt/x", "" },
+		{ "/mnt/x/", "" }, { "/mnt/x//a", "a" },    { "", "" },
 	};
 	struct fake f = { 0 };
 	char text[128];

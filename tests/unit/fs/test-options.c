@@ -231,16 +231,18 @@ wrong_options_are_named(void **state)
 	REFUSED(MRQ_E_INVAL, "'frob'", "marquefs", "a", "b", "-o", "frob=1");
 	REFUSED(MRQ_E_INVAL, "'ro' takes no value", "marquefs", "a", "b", "-o", "ro=1");
 	REFUSED(MRQ_E_INVAL, "'threads' needs", "marquefs", "a", "b", "-o", "threads");
-	for (const char *const *v = (const char *const[]){ "threads=0", "threads=65",
-							    "threads=-1", "threads=",
-							    "threads=1x", "threads= 1",
-							    NULL };
+	for (const char *const *v =
+		     (const char *const[]){ "threads=0", "threads=65", "threads=-1",
+					    "threads=", "threads=1x", "threads= 1",
+					    NULL };
 	     *v; v++)
 		REFUSED(MRQ_E_INVAL, "from 1 to 64", "marquefs", "a", "b", "-o", *v);
-	for (const char *const *v = (const char *const[]){
-		     "attr_timeout=", "attr_timeout=-1", "attr_timeout=nan",
-		     "attr_timeout=inf", "attr_timeout=0x1", "attr_timeout=1.2.3",
-		     "attr_timeout=.", "entry_timeout=86401", NULL };
+	for (const char *const *v =
+		     (const char *const[]){ "attr_timeout=", "attr_timeout=-1",
+					    "attr_timeout=nan", "attr_timeout=inf",
+					    "attr_timeout=0x1", "attr_timeout=1.2.3",
+					    "attr_timeout=.", "entry_timeout=86401",
+					    NULL };
 	     *v; v++)
 		REFUSED(MRQ_E_INVAL, "give seconds", "marquefs", "a", "b", "-o", *v);
 	/* Ours to say, not the caller's. */
@@ -287,8 +289,8 @@ any_text_of_options_is_survived(void **state)
 		for (size_t k = 0; k < len; k++)
 			text[k] = letters[check_next(&seed) % (sizeof(letters) - 1)];
 		text[len] = '\0';
-		enum mrq_status s = PARSE(true, &o, &err, "marquefs", "a", "b", "-o",
-					  text);
+		enum mrq_status s =
+			PARSE(true, &o, &err, "marquefs", "a", "b", "-o", text);
 		assert_true(s == MRQ_OK || s == MRQ_E_INVAL);
 		assert_true(s == MRQ_OK || err.msg[0]);
 	}
@@ -299,9 +301,9 @@ static const char *env_home, *env_state, *env_config;
 static char *
 fake_env(const char *name)
 {
-	const char *v = strcmp(name, "HOME") == 0	      ? env_home
+	const char *v = strcmp(name, "HOME") == 0             ? env_home
 			: strcmp(name, "XDG_STATE_HOME") == 0 ? env_state
-								: env_config;
+							      : env_config;
 	static char copy[64];
 
 	if (!v)
@@ -339,7 +341,8 @@ default_folders(void **state)
 	env_config = "/co";
 	defaults_are(false, "/st/marque", "/co/marque/marque.conf");
 	env_state = "relative";
-	check_status(mrq_options_defaults(&o, false, fake_env, &err), MRQ_E_INVAL, &err);
+	check_status(mrq_options_defaults(&o, false, fake_env, &err), MRQ_E_INVAL,
+		     &err);
 	assert_non_null(strstr(err.msg, "HOME"));
 }
 

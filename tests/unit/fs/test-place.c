@@ -25,7 +25,8 @@ fuse_conf_is_read_as_fusermount_does(void **state)
 {
 	(void)state;
 	assert_true(mrq_place_allows_other("user_allow_other"));
-	assert_true(mrq_place_allows_other("# x\nmount_max = 9\n\tuser_allow_other  \n"));
+	assert_true(
+		mrq_place_allows_other("# x\nmount_max = 9\n\tuser_allow_other  \n"));
 	assert_true(mrq_place_allows_other("user_allow_other # yes\n"));
 	assert_false(mrq_place_allows_other(""));
 	assert_false(mrq_place_allows_other("#user_allow_other\n"));

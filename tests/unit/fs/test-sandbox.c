@@ -42,8 +42,8 @@ in_a_child(void (*body)(void))
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		print_error("wait status %#x: see line (mod 200) %d\n", (unsigned)status,
-			    WEXITSTATUS(status) - 1);
+		print_error("wait status %#x: see line (mod 200) %d\n",
+			    (unsigned)status, WEXITSTATUS(status) - 1);
 	assert_int_equal(status, 0);
 }
 
@@ -189,7 +189,8 @@ nothing_leaks_by_a_dump(void **state)
 static bool
 has_cap(int cap)
 {
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_header_struct head = { .version =
+							 _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2] = { 0 };
 
 	EXPECT(syscall(SYS_capget, &head, data) == 0);
