@@ -30,7 +30,7 @@ mrq_do_mkdir(const struct mrq_call *call, struct mrq_inode *parent, const char *
 
 enum mrq_status
 mrq_do_mknod(const struct mrq_call *call, struct mrq_inode *parent, const char *name,
-	     mode_t mode, struct fuse_entry_param *ret, struct mrq_error *err)
+	     mode_t mode, dev_t rdev, struct fuse_entry_param *ret, struct mrq_error *err)
 {
 	if (S_ISREG(mode) || (mode & S_IFMT) == 0) {
 		struct mrq_inode *ino;
@@ -41,9 +41,9 @@ mrq_do_mknod(const struct mrq_call *call, struct mrq_inode *parent, const char *
 			mrq_inode_unref(call->fs, ino, 1);
 		return st;
 	}
-	if (!S_ISFIFO(mode) && !S_ISSOCK(mode))
-		return mrq_fail_errno(err, EPERM); /* the mount is nodev */
-	if (MRQ_AS_CALLER(call, groups_for(mode), mknodat(parent->fd, name, mode, 0)) < 0)
+	/* Devices, too: who may make one may do so in the source, and the mount is nodev. */
+	if (MRQ_AS_CALLER(call, groups_for(mode), mknodat(parent->fd, name, mode, rdev)) <
+	    0)
 		return mrq_fail_errno(err, errno);
 	return mrq_do_lookup(call->fs, parent, name, ret, NULL, err);
 }
@@ -148,9 +148,8 @@ mrq_op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, d
 	struct mrq_call call = mrq_call_of(req);
 	struct fuse_entry_param e;
 	struct mrq_error err;
-	(void)rdev;
 	enum mrq_status st = mrq_do_mknod(&call, mrq_inode_of(call.fs, parent), name, mode,
-					  &e, &err);
+					  rdev, &e, &err);
 	mrq_reply_entry(req, st, &e, &err);
 }
 

@@ -79,7 +79,8 @@ MRQ_MUST_CHECK enum mrq_status mrq_do_mkdir(const struct mrq_call *call,
 					    struct mrq_error *err);
 MRQ_MUST_CHECK enum mrq_status mrq_do_mknod(const struct mrq_call *call,
 					    struct mrq_inode *parent, const char *name,
-					    mode_t mode, struct fuse_entry_param *ret,
+					    mode_t mode, dev_t rdev,
+					    struct fuse_entry_param *ret,
 					    struct mrq_error *err);
 MRQ_MUST_CHECK enum mrq_status mrq_do_symlink(const struct mrq_call *call,
 					      struct mrq_inode *parent, const char *name,
