@@ -36,7 +36,7 @@ said unrevoke a.txt --json
 said audit search --event unrevoke
 said cache list
 said cache clear "nobody@$ORG"
-said audit verify
+said audit verify | sed 's/[0-9]* records/N records/; s/[0-9]* checkpoints/N checkpoints/'
 [ "$(mq audit verify --json | jq -c '[.whole, .signatures_checked]')" = '[true,true]' ] ||
 	die "verify"
 ok "chain and signatures are verified"

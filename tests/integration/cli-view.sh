@@ -38,8 +38,9 @@ ok "the pager shows what may be viewed"
 sed 's/\x1b\[[0-9;]*m//g' "$W/screen" | grep -qF '^[]0;owned^G' || die "escapes are not shown"
 ! grep -qaF "$(printf '\033]0;')" "$W/screen" || die "an escape reached the terminal"
 ok "escapes in the text are shown, not obeyed"
-grep -qaF "$(printf '\033[?1049h')" "$W/screen" && grep -qaF "$(printf '\033[?1049l')" "$W/screen" ||
-	die "no alternate screen"
+for switch in h l; do
+	grep -qaF "$(printf '\033[?1049')$switch" "$W/screen" || die "no alternate screen"
+done
 ok "the alternate screen is used and left"
 refused "not into a pipe" 'terminal only' as "$BOB" "$W/marque-view" "$MNT/a.txt"
 on_terminal "$CAROL" q "$W/marque-view" "$MNT/a.txt" >"$W/screen" && die "shown to carol"
