@@ -26,14 +26,14 @@ cli_change_options(const struct cli *cli, struct cli_change *ret, struct mrq_err
 	return MRQ_OK;
 }
 
-enum verdict { SUCCESS, SKIPPED, FAILED };
+enum verdict { SUCCESS, SKIPPED };
 
 /* Names of the original's Set-FileLabel beside ours. */
 static enum mrq_status
 put_line(const struct cli *cli, const struct cli_target *target, enum verdict verdict,
 	 const char *comment, struct mrq_error *err)
 {
-	static const char *const words[] = { "success", "skipped", "failed" };
+	static const char *const words[] = { "success", "skipped" };
 
 	if (cli->json) {
 		struct mrq_json_out out MRQ_CLEANUP(mrq_json_out_clear) = { 0 };
@@ -45,8 +45,6 @@ put_line(const struct cli *cli, const struct cli_target *target, enum verdict ve
 		mrq_json_out_end(&out, '}');
 		return cli_put_json(stdout, &out, err);
 	}
-	if (verdict == FAILED)
-		return MRQ_OK; /* exit.c says it */
 	cli_put_text(stdout, target->path);
 	(void)printf(": %s\n", comment);
 	return MRQ_OK;
@@ -83,9 +81,6 @@ visit(struct cli *cli, const struct cli_target *target, void *arg,
 		return put_line(cli, target, SUCCESS,
 				change->options.what_if ? change->would : change->done,
 				err);
-	struct mrq_error ignored = { 0 };
-	if (put_line(cli, target, FAILED, err->msg, &ignored) != MRQ_OK)
-		*err = ignored;
 	return s;
 }
 

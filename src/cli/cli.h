@@ -41,6 +41,7 @@ struct cli {
 	bool keys;                    /* it holds keys */
 	struct mrq_error session_err; /* why none could be opened; MRQ_OK: not tried */
 	struct cli_outcome outcome;
+	bool told; /* the path that failed has its JSON line already */
 };
 
 /* ---- session.c ---- */

@@ -271,10 +271,40 @@ cli_authority(struct cli *cli, struct mrq_error *err)
 	return administer(cli, verb, cli->args + words, cli->n - words, err);
 }
 
+static enum mrq_status
+put_keys(const char *answer, struct mrq_error *err)
+{
+	static const char *const heads[] = { "USE", "STATE", "CREATED", "KEY" };
+	struct cli_table table MRQ_CLEANUP(cli_table_clear) = {
+		.columns = sizeof(heads) / sizeof(heads[0]), .heads = heads
+	};
+	struct mrq_json_doc *doc MRQ_CLEANUP(mrq_json_doc_free) = NULL;
+
+	MRQ_TRY(mrq_json_doc_parse(answer, strlen(answer), &doc, err));
+	for (const struct mrq_json_node *key = mrq_json_doc_root(doc)->child; key;
+	     key = key->next) {
+		const char *const cells[] = {
+			mrq_json_node_text(key, "use"),
+			mrq_json_node_text(key, "state"),
+			mrq_json_node_text(key, "created"),
+			mrq_json_node_text(key, "kid"),
+		};
+		MRQ_TRY(cli_table_add(&table, cells, err));
+	}
+	cli_table_print(&table, stdout);
+	return MRQ_OK;
+}
+
 enum mrq_status
 cli_key_list(struct cli *cli, struct mrq_error *err)
 {
-	return administer(cli, "key list", cli->args, 0, err);
+	struct mrq_session *session = NULL;
+	char *answer MRQ_CLEANUP(free) = NULL;
+
+	MRQ_TRY(cli_session(cli, MRQ_SESSION_KEYS, &session, err));
+	MRQ_TRY(mrq_admin(session, "key list", "{}", &answer, err));
+	return cli->json ? cli_put_json_lines(stdout, answer, err)
+			 : put_keys(answer, err);
 }
 
 enum mrq_status

@@ -108,6 +108,7 @@ check(struct cli *cli, struct mrq_session *session, const struct cli_target *tar
 		put_text(cli, target->path, s, &r);
 	if (s != MRQ_OK)
 		*err = why;
+	cli->told = cli->json && s != MRQ_OK;
 	return s;
 }
 

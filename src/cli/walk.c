@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "output.h"
 
 struct walk {
 	struct cli *cli;
@@ -162,15 +163,37 @@ end_progress(const struct walk *w)
 
 /* ---- the walk ---- */
 
+/* Programs read standard output alone: there too each path has its line. */
+static void
+put_failure(const char *path, const struct mrq_error *why)
+{
+	struct mrq_json_out out MRQ_CLEANUP(mrq_json_out_clear) = { 0 };
+
+	mrq_json_out_begin(&out, NULL, '{');
+	mrq_json_out_path(&out, "path", path);
+	mrq_json_out_path(&out, "FileName", path);
+	mrq_json_out_text(&out, "status", "failed");
+	mrq_json_out_text(&out, "comment", why->msg);
+	mrq_json_out_end(&out, '}');
+	struct mrq_error ignored = { 0 };
+	if (cli_put_json(stdout, &out, &ignored) != MRQ_OK)
+		cli_print_error(&ignored);
+}
+
 static void
 failed(struct walk *w, const char *path, const struct mrq_error *why)
 {
 	struct mrq_error err = *why;
 
 	/* Sentences mostly name their object already; a person must never miss which. */
-	if (!strstr(err.msg, path))
+	const char *slash = strrchr(path, '/');
+	const char *name = slash && slash[1] ? slash + 1 : path;
+	if (!strstr(err.msg, name))
 		(void)mrq_while(&err, err.status, "'%s'", path);
 	end_progress(w);
+	if (w->cli->json && !w->cli->told)
+		put_failure(path, &err);
+	w->cli->told = false;
 	cli_path_failed(w->cli, &err);
 }
 
