@@ -11,8 +11,8 @@
 
 static const struct history_plan plan = {
 	.block_size = 4096,
-	.size_max = 900 << 10,
-	.steps = 70,
+	.size_max = 700 << 10,
+	.steps = 45,
 };
 
 static uint64_t

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The container of a protected file, read as marque-format(5) says and by nothing else.
 
-This shares no code with marque: it is the other opinion that its tests compare with.  It
-is plain rather than fast, and keeps keys in ordinary memory: not for files that matter.
+This shares no code with marque: it is the other opinion that its tests compare with.
+It is plain rather than fast, and keeps keys in ordinary memory: not for files that matter.
 Needs python3-cryptography.
 """
 import hashlib
@@ -57,7 +57,7 @@ KIND_PAYLOAD, KIND_IN_PLACE, KIND_UNUSED = 1, 2, 3
 
 
 class Refused(Exception):
-    """What a reader must refuse; kind: plain (no container), version, format, damaged."""
+    """What a reader must refuse; kind as in a manifest."""
 
     def __init__(self, kind, sentence):
         super().__init__(f"{kind}: {sentence}")

@@ -3,12 +3,16 @@
 """Read and write containers and licences as marque-format(5), marque-licence(5) say.
 
     marque_format.py read FILE [--content-key HEX] [-o OUT] [--range OFF:LEN]...
+    marque_format.py digest --content-key HEX FILE...
     marque_format.py write -o FILE --content-key HEX (--size N | --input FILE) ...
     marque_format.py licence make|open ...
 
 read prints facts as JSON, to stderr when the plaintext goes to stdout (-o -).  It exits
 with 1 and "KIND: what is wrong" when a reader must refuse the file; KIND is plain (no
 container), version, format or damaged.  Without the key it tells what is in the clear.
+
+digest reads many files and writes a line for each: ok, sequence, size, whether a journal
+counts, lost blocks and SHA-256 of the plaintext; or what is wrong.
 
 write makes a file at rest, or with --variant one that was interrupted; its plaintext is
 the same in all variants.  --seed makes the output the same in each run.
@@ -78,6 +82,18 @@ def cmd_read(args):
     to = sys.stderr if args.output == "-" else sys.stdout
     json.dump(facts, to, indent=1)
     to.write("\n")
+
+
+def cmd_digest(args):
+    for path in args.file:
+        try:
+            reader = codec.Reader(path, args.content_key)
+            digest = sha256_of(reader)
+        except codec.Refused as e:
+            print(e)
+            continue
+        h, journal = reader.header, int(bool(reader.transactions))
+        print("ok", h.sequence, h.size, journal, len(reader.lost), digest)
 
 
 def plaintext(args, block_size):
@@ -150,6 +166,13 @@ def add_read(sub):
     p.add_argument("--range", action="append", default=[], metavar="OFF:LEN")
 
 
+def add_digest(sub):
+    p = sub.add_parser("digest")
+    p.set_defaults(run=cmd_digest)
+    p.add_argument("--content-key", type=bytes.fromhex, required=True)
+    p.add_argument("file", nargs="+")
+
+
 def add_write(sub):
     p = sub.add_parser("write")
     p.set_defaults(run=cmd_write)
@@ -187,6 +210,7 @@ def main(argv=None):
     )
     sub = parser.add_subparsers(required=True)
     add_read(sub)
+    add_digest(sub)
     add_write(sub)
     marque_licence.add_commands(sub)
     args = parser.parse_args(argv)

@@ -72,7 +72,7 @@ class Pages:
             f.truncate(self.length)
 
     def write_sparse(self, path):
-        """As records: page number (u64), length (u16), bytes up to the last not zero."""
+        """As records: page number (u64), length (u16), bytes without final zeros."""
         with open(path, "wb") as f:
             for p in self.used():
                 data = self.page[p].rstrip(b"\0")
