@@ -119,6 +119,10 @@ mrq_daemon_block_signals(void)
 
 	fill_signals(&set);
 	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+	/* A shell starts its background jobs with SIGINT ignored: then nobody could take it. */
+	(void)signal(SIGTERM, SIG_DFL);
+	(void)signal(SIGINT, SIG_DFL);
+	(void)signal(SIGHUP, SIG_DFL);
 	(void)signal(SIGPIPE, SIG_IGN);
 }
 

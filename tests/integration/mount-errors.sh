@@ -8,7 +8,8 @@
 . "$(dirname "$0")/../lib/share.sh"
 
 share_begin
-need unshare mount umount fusermount3 cp awk
+need unshare mount umount findmnt fusermount3 cp awk
+unshare -m mount -t tmpfs none "$W/tmp" 2>/dev/null || skip "nothing can be mounted here"
 
 # told WHAT COMMAND...: one line with exit status and sentence; paths of this run become TOP
 told()
@@ -78,7 +79,9 @@ mkdir "$MNT/folder" "$W/other" "$W/more"
 told "the same mount again" fs "$SRC" "$MNT"
 told "its source elsewhere" fs "$SRC" "$W/other"
 told "a folder of its source" fs "$SRC/folder" "$W/other"
-told "what is around its source" fs "$W" "/var/lib"
+elsewhere=$(mktemp -d) || die "no temporary folder"
+told "what is around its source" fs "$W" "$elsewhere"
+rmdir "$elsewhere" || die "it was mounted after all"
 told "a folder in it as source" fs "$MNT/folder" "$W/other"
 told "a folder in it as mount point" fs "$W/more" "$MNT/folder"
 told "its source shared, when it is not" fs "$SRC" "$W/other" -o shared
@@ -124,7 +127,7 @@ within 30 sh -c "! kill -0 $pid" || die "SIGTERM does not end the daemon"
 exec 8>&-
 ok "SIGTERM ends it with a file open"
 nothing_mounted
-fs -f "$SRC" "$MNT" >>"$W/daemon.log" 2>&1 &
+marquefs --state "$STATE" --config "$CONF" -f "$SRC" "$MNT" >>"$W/daemon.log" 2>&1 &
 front=$!
 within 30 mountpoint -q "$MNT" || die "-f does not mount"
 equal "what was written before is there" kept "$(cat "$MNT/held")"
@@ -201,8 +204,9 @@ told "a crash" user '
 	marquefs -f source mnt 2>/dev/null &
 	until mountpoint -q mnt; do sleep 0.1; done
 	echo more >mnt/more
+	disown
 	kill -9 $!
-	wait $! 2>/dev/null
+	while kill -0 $! 2>/dev/null; do sleep 0.1; done
 	ls mnt 2>/dev/null && exit 98
 	marquefs source mnt 2>&1 | grep -v swap
 	cat mnt/more
