@@ -16,9 +16,9 @@ struct mrq_session;
 /** How the organisation's keys are kept at rest. */
 struct mrq_init_options {
 	const char *state_dir;
-	const char *config_dir;	 /* holds machine.key */
-	const char *org;	 /* domain */
-	const void *passphrase;	 /* bytes, not a string; NULL: root-only file */
+	const char *config_dir; /* holds machine.key */
+	const char *org;        /* domain */
+	const void *passphrase; /* bytes, not a string; NULL: root-only file */
 	size_t passphrase_len;
 };
 /** `marque init`.  MRQ_E_EXISTS when the state folder holds an authority. */

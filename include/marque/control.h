@@ -23,8 +23,8 @@
  * Returns MRQ_OK; MRQ_E_NOT_FOUND when path is in no marque mount; MRQ_E_LIMIT when ret is too
  * small; MRQ_E_SYS.
  */
-MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_control_path(const char *path, char *ret,
-							size_t len, struct mrq_error *err);
+MRQ_API MRQ_MUST_CHECK enum mrq_status
+mrq_control_path(const char *path, char *ret, size_t len, struct mrq_error *err);
 
 /**
  * Call the mount that holds `path`; waits for the answer, two minutes at most.
@@ -50,7 +50,7 @@ MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_control_call(const char *path,
 
 /** A mount of marque that this process sees. */
 struct mrq_mount_info {
-	const char *source;	 /* folder of the source tree, absolute */
+	const char *source;      /* folder of the source tree, absolute */
 	const char *mount_point; /* absolute */
 };
 /** Called per mount; return false to stop. */
@@ -64,8 +64,7 @@ MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_mounts_each(mrq_mount_visit visit, vo
  *
  * Returns MRQ_OK; MRQ_E_NOT_FOUND when path is below no mounted source; MRQ_E_LIMIT; MRQ_E_SYS.
  */
-MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_source_mount(const char *path, char *ret,
-							size_t len,
-							struct mrq_error *err);
+MRQ_API MRQ_MUST_CHECK enum mrq_status
+mrq_source_mount(const char *path, char *ret, size_t len, struct mrq_error *err);
 
 #endif

@@ -9,10 +9,10 @@
 #include <marque/session.h>
 
 enum mrq_file_kind {
-	MRQ_FILE_PLAIN,	    /* not protected */
-	MRQ_FILE_EMPTY,	    /* 0 bytes in the source: becomes protected when written */
+	MRQ_FILE_PLAIN, /* not protected */
+	MRQ_FILE_EMPTY, /* 0 bytes in the source: becomes protected when written */
 	MRQ_FILE_PROTECTED,
-	MRQ_FILE_DAMAGED,   /* a container whose header is broken: every open is EIO */
+	MRQ_FILE_DAMAGED, /* a container whose header is broken: every open is EIO */
 };
 
 /** What can be said without a key. */
@@ -26,8 +26,8 @@ struct mrq_facts {
 };
 
 /** Facts of an open descriptor (one read). MRQ_OK also for plain and damaged files. */
-MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_facts_load(struct mrq_session *session, int fd,
-						      const char *path,
+MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_facts_load(struct mrq_session *session,
+						      int fd, const char *path,
 						      struct mrq_facts *ret,
 						      struct mrq_error *err);
 
@@ -38,8 +38,8 @@ struct mrq_file;
  * source is writable (recovery and writes need it), else O_RDONLY.  Plain files attach too:
  * reads and writes then pass through.
  */
-MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_file_attach(struct mrq_session *session, int fd,
-						       const char *path,
+MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_file_attach(struct mrq_session *session,
+						       int fd, const char *path,
 						       struct mrq_file **ret,
 						       struct mrq_error *err);
 
@@ -50,11 +50,9 @@ MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_file_attach(struct mrq_session *sessi
  * MRQ_E_POLICY when labelling is mandatory and there is no default; the caller then removes the
  * file.  Audited.
  */
-MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_file_create(struct mrq_session *session, int fd,
-						       const struct mrq_caller *caller,
-						       const char *path,
-						       struct mrq_file **ret,
-						       struct mrq_error *err);
+MRQ_API MRQ_MUST_CHECK enum mrq_status
+mrq_file_create(struct mrq_session *session, int fd, const struct mrq_caller *caller,
+		const char *path, struct mrq_file **ret, struct mrq_error *err);
 /** Asks the label rule alone, before the file is made; as mrq_file_create. */
 MRQ_API MRQ_MUST_CHECK enum mrq_status
 mrq_file_create_allowed(struct mrq_session *session, const struct mrq_caller *caller,
@@ -90,36 +88,38 @@ MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_handle_recheck(struct mrq_handle *han
 MRQ_API void mrq_handle_free(struct mrq_handle *handle);
 
 /** A decision without a handle (truncate by path, rename onto), audited. */
-MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_file_check(struct mrq_file *file,
-						      const struct mrq_caller *caller,
-						      enum mrq_request request,
-						      const char *path, struct mrq_error *err);
+MRQ_API MRQ_MUST_CHECK enum mrq_status
+mrq_file_check(struct mrq_file *file, const struct mrq_caller *caller,
+	       enum mrq_request request, const char *path, struct mrq_error *err);
 
 /* ---- content: only between open and the last handle's free ---- */
 
 MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_file_read(struct mrq_file *file, void *buf,
-						     size_t len, uint64_t off, size_t *ret_len,
+						     size_t len, uint64_t off,
+						     size_t *ret_len,
 						     struct mrq_error *err);
 MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_file_write(struct mrq_file *file,
 						      const void *buf, size_t len,
-						      uint64_t off, struct mrq_error *err);
-MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_file_resize(struct mrq_file *file, uint64_t size,
-						       struct mrq_error *err);
+						      uint64_t off,
+						      struct mrq_error *err);
+MRQ_API MRQ_MUST_CHECK enum mrq_status
+mrq_file_resize(struct mrq_file *file, uint64_t size, struct mrq_error *err);
 /** mode: that of fallocate(2): 0, KEEP_SIZE, PUNCH_HOLE|KEEP_SIZE, ZERO_RANGE; else UNSUPPORTED. */
-MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_file_allocate(struct mrq_file *file, int mode,
-							 uint64_t off, uint64_t len,
+MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_file_allocate(struct mrq_file *file,
+							 int mode, uint64_t off,
+							 uint64_t len,
 							 struct mrq_error *err);
 /** whence: SEEK_DATA or SEEK_HOLE; MRQ_E_NOT_FOUND beyond the end. */
-MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_file_seek(struct mrq_file *file, uint64_t off,
-						     int whence, uint64_t *ret,
+MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_file_seek(struct mrq_file *file,
+						     uint64_t off, int whence,
+						     uint64_t *ret,
 						     struct mrq_error *err);
 /** What was written is in the kernel (durable false) or on the disk (true). */
-MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_file_commit(struct mrq_file *file, bool durable,
-						       struct mrq_error *err);
+MRQ_API MRQ_MUST_CHECK enum mrq_status
+mrq_file_commit(struct mrq_file *file, bool durable, struct mrq_error *err);
 /** Bring the file to rest (journal applied and dropped). */
-MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_file_settle(struct mrq_file *file,
-						       bool durable_already,
-						       struct mrq_error *err);
+MRQ_API MRQ_MUST_CHECK enum mrq_status
+mrq_file_settle(struct mrq_file *file, bool durable_already, struct mrq_error *err);
 /** False when a settle has something to do. */
 MRQ_API bool mrq_file_settled(struct mrq_file *file);
 
@@ -130,14 +130,15 @@ MRQ_API bool mrq_file_settled(struct mrq_file *file);
  * NUL-terminated.  MRQ_E_NOT_FOUND when the file has no such fact.
  */
 MRQ_API MRQ_MUST_CHECK enum mrq_status
-mrq_file_attribute(struct mrq_file *file, const struct mrq_caller *caller, const char *name,
-		   const char *path, char **ret, struct mrq_error *err);
+mrq_file_attribute(struct mrq_file *file, const struct mrq_caller *caller,
+		   const char *name, const char *path, char **ret,
+		   struct mrq_error *err);
 
 /** How a change of label or protection is to be done. */
 struct mrq_change_options {
 	const char *justification; /* NULL: none given */
-	bool what_if;		   /* decide, change nothing */
-	bool new_key;		   /* re-encrypt under a new data key */
+	bool what_if;              /* decide, change nothing */
+	bool new_key;              /* re-encrypt under a new data key */
 };
 
 /**
@@ -146,9 +147,9 @@ struct mrq_change_options {
  * MRQ_E_POLICY for an unjustified downgrade, a label that cannot be applied.
  */
 MRQ_API MRQ_MUST_CHECK enum mrq_status
-mrq_file_label_set(struct mrq_file *file, const struct mrq_caller *caller, const char *label,
-		   const struct mrq_change_options *options, const char *path,
-		   struct mrq_error *err);
+mrq_file_label_set(struct mrq_file *file, const struct mrq_caller *caller,
+		   const char *label, const struct mrq_change_options *options,
+		   const char *path, struct mrq_error *err);
 
 /** Ad-hoc permissions: n grants of "WHO" and rights. */
 struct mrq_permission {
@@ -158,7 +159,7 @@ struct mrq_permission {
 struct mrq_permissions {
 	const struct mrq_permission *items;
 	size_t n;
-	int64_t expires; /* Unix seconds; 0: never */
+	int64_t expires;   /* Unix seconds; 0: never */
 	const char *owner; /* NULL: the caller */
 };
 MRQ_API MRQ_MUST_CHECK enum mrq_status
@@ -216,12 +217,14 @@ struct mrq_fsck_result {
 	bool keyed, journal_replayed, rolled_back;
 	uint64_t blocks, holes, damaged, lost;
 };
-typedef void (*mrq_fsck_report)(uint64_t off, uint64_t len, const char *reason, void *arg);
+typedef void (*mrq_fsck_report)(uint64_t off, uint64_t len, const char *reason,
+				void *arg);
 /** Verify one file of a source tree; with a key when the session has one. REPAIR replays
  * journals and settles; ACCEPT takes the present version as the newest. */
-MRQ_API MRQ_MUST_CHECK enum mrq_status
-mrq_fsck(struct mrq_session *session, const char *path, enum mrq_fsck mode,
-	 mrq_fsck_report report, void *arg, struct mrq_fsck_result *ret,
-	 struct mrq_error *err);
+MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_fsck(struct mrq_session *session,
+						const char *path, enum mrq_fsck mode,
+						mrq_fsck_report report, void *arg,
+						struct mrq_fsck_result *ret,
+						struct mrq_error *err);
 
 #endif

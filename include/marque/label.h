@@ -17,7 +17,7 @@ struct mrq_label_info {
 };
 /** By order; *ret malloc'ed. */
 MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_labels(struct mrq_session *session,
-						  struct mrq_label_info **ret, size_t *ret_n,
-						  struct mrq_error *err);
+						  struct mrq_label_info **ret,
+						  size_t *ret_n, struct mrq_error *err);
 
 #endif

@@ -15,41 +15,41 @@
 /** A set of rights, one bit each. */
 typedef uint32_t mrq_rights;
 
-#define MRQ_RIGHT_VIEW (1u << 0)
-#define MRQ_RIGHT_DOCEDIT (1u << 1)
-#define MRQ_RIGHT_EDIT (1u << 2)
-#define MRQ_RIGHT_EXTRACT (1u << 3)
-#define MRQ_RIGHT_EXPORT (1u << 4)
-#define MRQ_RIGHT_PRINT (1u << 5)
-#define MRQ_RIGHT_OBJMODEL (1u << 6)
+#define MRQ_RIGHT_VIEW           (1u << 0)
+#define MRQ_RIGHT_DOCEDIT        (1u << 1)
+#define MRQ_RIGHT_EDIT           (1u << 2)
+#define MRQ_RIGHT_EXTRACT        (1u << 3)
+#define MRQ_RIGHT_EXPORT         (1u << 4)
+#define MRQ_RIGHT_PRINT          (1u << 5)
+#define MRQ_RIGHT_OBJMODEL       (1u << 6)
 #define MRQ_RIGHT_VIEWRIGHTSDATA (1u << 7)
 #define MRQ_RIGHT_EDITRIGHTSDATA (1u << 8)
-#define MRQ_RIGHT_OWNER (1u << 9)
-#define MRQ_RIGHT_COMMENT (1u << 10)
-#define MRQ_RIGHT_FORWARD (1u << 11)
-#define MRQ_RIGHT_REPLY (1u << 12)
-#define MRQ_RIGHT_REPLYALL (1u << 13)
+#define MRQ_RIGHT_OWNER          (1u << 9)
+#define MRQ_RIGHT_COMMENT        (1u << 10)
+#define MRQ_RIGHT_FORWARD        (1u << 11)
+#define MRQ_RIGHT_REPLY          (1u << 12)
+#define MRQ_RIGHT_REPLYALL       (1u << 13)
 #define MRQ_RIGHT_AUDITEDEXTRACT (1u << 14)
-#define MRQ_RIGHTS_ALL 0x7fffu
-#define MRQ_RIGHTS_TEXT 256 /* bytes of the longest text form with its NUL */
+#define MRQ_RIGHTS_ALL           0x7fffu
+#define MRQ_RIGHTS_TEXT          256 /* bytes of the longest text form with its NUL */
 
 /** Levels: fixed sets, feature map R40 to R43 (mail rights included). */
-#define MRQ_LEVEL_VIEWER                                                                 \
-	(MRQ_RIGHT_VIEW | MRQ_RIGHT_VIEWRIGHTSDATA | MRQ_RIGHT_OBJMODEL |                \
+#define MRQ_LEVEL_VIEWER                                                               \
+	(MRQ_RIGHT_VIEW | MRQ_RIGHT_VIEWRIGHTSDATA | MRQ_RIGHT_OBJMODEL |              \
 	 MRQ_RIGHT_REPLY | MRQ_RIGHT_REPLYALL)
-#define MRQ_LEVEL_REVIEWER                                                               \
+#define MRQ_LEVEL_REVIEWER                                                             \
 	(MRQ_LEVEL_VIEWER | MRQ_RIGHT_EDIT | MRQ_RIGHT_DOCEDIT | MRQ_RIGHT_FORWARD)
 #define MRQ_LEVEL_COAUTHOR (MRQ_LEVEL_REVIEWER | MRQ_RIGHT_EXTRACT | MRQ_RIGHT_PRINT)
-#define MRQ_LEVEL_COOWNER                                                                \
-	(MRQ_LEVEL_COAUTHOR | MRQ_RIGHT_EXPORT | MRQ_RIGHT_EDITRIGHTSDATA |              \
+#define MRQ_LEVEL_COOWNER                                                              \
+	(MRQ_LEVEL_COAUTHOR | MRQ_RIGHT_EXPORT | MRQ_RIGHT_EDITRIGHTSDATA |            \
 	 MRQ_RIGHT_OWNER)
 
 /** What somebody wants to do with one file. */
 enum mrq_request {
-	MRQ_REQUEST_READ,	 /* open for reading */
-	MRQ_REQUEST_WRITE,	 /* open for writing, truncate, append; also reads */
-	MRQ_REQUEST_REPLACE,	 /* write-only with O_TRUNC; rename onto */
-	MRQ_REQUEST_RELABEL,	 /* other protection, or none */
+	MRQ_REQUEST_READ,        /* open for reading */
+	MRQ_REQUEST_WRITE,       /* open for writing, truncate, append; also reads */
+	MRQ_REQUEST_REPLACE,     /* write-only with O_TRUNC; rename onto */
+	MRQ_REQUEST_RELABEL,     /* other protection, or none */
 	MRQ_REQUEST_LIST_RIGHTS, /* see the rights of others */
 };
 
@@ -63,7 +63,7 @@ enum mrq_program {
 enum mrq_programs_switch {
 	MRQ_PROGRAMS_TRUSTED, /* trusted only; AUDITEDEXTRACT counts for nothing */
 	MRQ_PROGRAMS_AUDITED, /* the default: ordinary ones by AUDITEDEXTRACT, audited first */
-	MRQ_PROGRAMS_ANY,     /* ordinary ones with VIEW alone */
+	MRQ_PROGRAMS_ANY, /* ordinary ones with VIEW alone */
 };
 
 /** "VIEW,EDIT,..." or "none", in the order of the bits. */

@@ -20,19 +20,23 @@ struct mrq_session;
 
 enum mrq_session_keys {
 	MRQ_SESSION_CLEAR, /* clear facts, labels, audit reading; no organisation key */
-	MRQ_SESSION_KEYS,  /* opens the organisation's key: root, or the owner of the state */
+	MRQ_SESSION_KEYS, /* opens the organisation's key: root, or the owner of the state */
 };
 
 /** NULL and 0 members take their defaults (marque(1), "FILES"). */
 struct mrq_session_options {
-	const char *state_dir;	 /* /var/lib/marque as root, else $XDG_STATE_HOME/marque: the
+	const char
+		*state_dir; /* /var/lib/marque as root, else $XDG_STATE_HOME/marque: the
 				    program resolves it, the library does not read the environment */
-	const char *config_file; /* /etc/marque/marque.conf or the user's; may be absent */
+	const char
+		*config_file; /* /etc/marque/marque.conf or the user's; may be absent */
 	enum mrq_session_keys keys;
-	const void *passphrase; /* bytes; NULL when the authority is sealed to the machine */
+	const void *
+		passphrase; /* bytes; NULL when the authority is sealed to the machine */
 	size_t passphrase_len;
-	const char *mount_point; /* for audit records and directory defaults; NULL outside a mount */
-	const char *source;	 /* of the mount */
+	const char *
+		mount_point; /* for audit records and directory defaults; NULL outside a mount */
+	const char *source;        /* of the mount */
 	int64_t (*now)(void *arg); /* Unix seconds; NULL: the system's clock */
 	void *now_arg;
 };
@@ -57,7 +61,8 @@ struct mrq_settings {
 	const char *state_dir;
 	const char *audit_public_key; /* JWK of the audit key; NULL when unknown */
 };
-MRQ_API const struct mrq_settings *mrq_session_settings(const struct mrq_session *session);
+MRQ_API const struct mrq_settings *
+mrq_session_settings(const struct mrq_session *session);
 
 /** Who asks, as the kernel says it. */
 struct mrq_caller {
@@ -76,14 +81,14 @@ mrq_session_principal(struct mrq_session *session, uid_t uid,
 /** The last refusal of a uid (for a path below the mount, or any when NULL), as one sentence and
  * what to do.  MRQ_E_NOT_FOUND when there was none. */
 MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_session_why(struct mrq_session *session,
-						       uid_t uid, const char *path, char *ret,
-						       size_t len, struct mrq_error *err);
+						       uid_t uid, const char *path,
+						       char *ret, size_t len,
+						       struct mrq_error *err);
 
 /** Add a record; session fills in host, mount, principal and program from the caller. */
-MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_session_audit(struct mrq_session *session,
-							 const struct mrq_caller *caller,
-							 const struct mrq_audit_record *record,
-							 struct mrq_error *err);
+MRQ_API MRQ_MUST_CHECK enum mrq_status
+mrq_session_audit(struct mrq_session *session, const struct mrq_caller *caller,
+		  const struct mrq_audit_record *record, struct mrq_error *err);
 
 /**
  * Called from the session's poll thread, without any lock, when rights may have been withdrawn or
@@ -93,7 +98,8 @@ typedef void (*mrq_withdraw_hook)(void *arg);
 /** Start the poll thread (also sweeps the cache and stores sequences).  Once per session, after
  * daemonising. */
 MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_session_start(struct mrq_session *session,
-							 mrq_withdraw_hook hook, void *arg,
+							 mrq_withdraw_hook hook,
+							 void *arg,
 							 struct mrq_error *err);
 /** Poll now, and wait for it (revoke, reload). */
 MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_session_poll(struct mrq_session *session,
@@ -104,8 +110,8 @@ MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_session_reload(struct mrq_session *se
 
 /** Counters for tests and `marque doctor`: JSON object, malloc'ed (public-key operations, licences
  * published and used, cache hits, decisions, ...). */
-MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_session_counters(struct mrq_session *session,
-							    char **ret, struct mrq_error *err);
+MRQ_API MRQ_MUST_CHECK enum mrq_status
+mrq_session_counters(struct mrq_session *session, char **ret, struct mrq_error *err);
 
 /* ---- revocation, tracking, licences in the cache ---- */
 
@@ -120,8 +126,8 @@ MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_unrevoke(struct mrq_session *session,
 						    const char *what, bool only_file,
 						    struct mrq_error *err);
 /** Licences in the cache as a JSON array, malloc'ed; no keys. */
-MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_cache_list_json(struct mrq_session *session,
-							   char **ret, struct mrq_error *err);
+MRQ_API MRQ_MUST_CHECK enum mrq_status
+mrq_cache_list_json(struct mrq_session *session, char **ret, struct mrq_error *err);
 /** Forget cached licences of one mail, or all (NULL); *ret_n tells how many. */
 MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_cache_forget(struct mrq_session *session,
 							const char *mail, size_t *ret_n,

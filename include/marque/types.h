@@ -10,9 +10,9 @@ struct mrq_guid {
 	uint8_t bytes[16];
 };
 
-#define MRQ_MAIL_MAX 255      /* bytes of a mail address, NUL not counted */
-#define MRQ_PRINCIPAL_MAX 262 /* "domain:" and a mail address */
-#define MRQ_NAME_MAX 255      /* bytes of a label or template name */
-#define MRQ_TEXT_MAX 1024     /* bytes of a justification or description */
+#define MRQ_MAIL_MAX      255  /* bytes of a mail address, NUL not counted */
+#define MRQ_PRINCIPAL_MAX 262  /* "domain:" and a mail address */
+#define MRQ_NAME_MAX      255  /* bytes of a label or template name */
+#define MRQ_TEXT_MAX      1024 /* bytes of a justification or description */
 
 #endif

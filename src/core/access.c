@@ -14,7 +14,8 @@
 #include "core/internal.h"
 
 #define ASK_NS 30000000000ll
-#define CLOCK_SLACK 300 /* seconds that the clock may go back before offline use stops */
+#define CLOCK_SLACK                                                                    \
+	300 /* seconds that the clock may go back before offline use stops */
 
 void
 mrq_access_wipe(struct mrq_access *access)
@@ -24,8 +25,8 @@ mrq_access_wipe(struct mrq_access *access)
 
 /** Licence from the cache on disk; false when there is none to use. */
 static bool
-from_cache(struct mrq_session *s, const char *mail, const uint8_t *digest, uint64_t epoch,
-	   int64_t now, struct mrq_use_licence *ret)
+from_cache(struct mrq_session *s, const char *mail, const uint8_t *digest,
+	   uint64_t epoch, int64_t now, struct mrq_use_licence *ret)
 {
 	struct mrq_secret_buf buf MRQ_CLEANUP(mrq_secret_buf_clear) = { 0 };
 	if (!s->cache ||
@@ -45,8 +46,8 @@ keep(struct mrq_session *s, const char *mail, const uint8_t *digest,
 	uint8_t encoded[MRQ_USE_LICENCE_BYTES];
 	size_t len = mrq_use_licence_encode(use, encoded);
 	/* a cache that cannot take it costs the next session one question, no more */
-	enum mrq_status ignored = mrq_cache_licence_put(s->cache, mail, digest, encoded, len,
-							use->valid_until, now, NULL);
+	enum mrq_status ignored = mrq_cache_licence_put(
+		s->cache, mail, digest, encoded, len, use->valid_until, now, NULL);
 	(void)ignored;
 	mrq_wipe(encoded, sizeof(encoded));
 }
@@ -59,15 +60,16 @@ ask_provider(struct mrq_file *file, const struct mrq_identity *who, int64_t now,
 	size_t len = 0;
 	const void *pl = mrq_container_licence(file->container, &len);
 	if (!pl)
-		return mrq_fail(err, MRQ_E_DAMAGED, "'%s' holds no whole licence", file->what);
+		return mrq_fail(err, MRQ_E_DAMAGED, "'%s' holds no whole licence",
+				file->what);
 	atomic_fetch_add(&s->counters.used, 1);
 	return s->provider->ops->use(s->provider, pl, len, who, now,
 				     mrq_clock_monotonic_ns() + ASK_NS, ret, err);
 }
 
 static enum mrq_status
-find_use(struct mrq_file *file, const struct mrq_identity *who, uint64_t epoch, int64_t now,
-	 struct mrq_access *ret, struct mrq_error *err)
+find_use(struct mrq_file *file, const struct mrq_identity *who, uint64_t epoch,
+	 int64_t now, struct mrq_access *ret, struct mrq_error *err)
 {
 	struct mrq_session *s = file->session;
 	struct mrq_container_facts facts;
@@ -80,7 +82,8 @@ find_use(struct mrq_file *file, const struct mrq_identity *who, uint64_t epoch, 
 	}
 	if (from_cache(s, who->mail, facts.licence_digest, epoch, now, &ret->use)) {
 		atomic_fetch_add(&s->counters.cache_hits, 1);
-		mrq_licences_put(s->licences, who->mail, facts.licence_digest, &ret->use);
+		mrq_licences_put(s->licences, who->mail, facts.licence_digest,
+				 &ret->use);
 		return MRQ_OK;
 	}
 	ret->cached = false;
@@ -138,7 +141,8 @@ state_of_refusal(enum mrq_status status, enum mrq_licence_state *ret)
 
 static enum mrq_status
 gather(struct mrq_file *file, const struct mrq_identity *who,
-       const struct mrq_policy_ref *policy, struct mrq_access *ret, struct mrq_error *err)
+       const struct mrq_policy_ref *policy, struct mrq_access *ret,
+       struct mrq_error *err)
 {
 	int64_t now = mrq_session_now(file->session);
 	struct mrq_error ask = { 0 };
@@ -176,12 +180,15 @@ mrq_access_decide(struct mrq_file *file, const struct mrq_caller *caller,
 	ret->input.program = ret->program.kind;
 	if (!s->provider)
 		return mrq_fail(err, MRQ_E_NO_KEY,
-				"'%s' is protected and there is no authority to ask", path);
-	struct mrq_policy_ref *policy MRQ_CLEANUP(mrq_policy_unref) = mrq_session_policy(s);
+				"'%s' is protected and there is no authority to ask",
+				path);
+	struct mrq_policy_ref *policy MRQ_CLEANUP(mrq_policy_unref) =
+		mrq_session_policy(s);
 	struct mrq_identity_ref *id MRQ_CLEANUP(mrq_identity_unref) = NULL;
 	pthread_rwlock_rdlock(&s->config_lock);
-	enum mrq_status st = mrq_identities_find(s->identities, s->config, s->org, s->provider,
-						 caller->uid, mrq_session_now(s), &id, err);
+	enum mrq_status st =
+		mrq_identities_find(s->identities, s->config, s->org, s->provider,
+				    caller->uid, mrq_session_now(s), &id, err);
 	pthread_rwlock_unlock(&s->config_lock);
 	MRQ_TRY(st);
 	const struct mrq_identity *who = mrq_identity_get(id);
@@ -194,9 +201,12 @@ mrq_access_decide(struct mrq_file *file, const struct mrq_caller *caller,
 		char object[300];
 		struct mrq_container_facts facts;
 		mrq_container_facts_get(file->container, &facts);
-		(void)snprintf(object, sizeof(object), "'%.200s' of %.80s", path, facts.owner);
-		mrq_decision_explain(&ret->input, &ret->decision, object, text, sizeof(text));
-		enum mrq_status ignored = mrq_fail(why, ret->decision.status, "%s", text);
+		(void)snprintf(object, sizeof(object), "'%.200s' of %.80s", path,
+			       facts.owner);
+		mrq_decision_explain(&ret->input, &ret->decision, object, text,
+				     sizeof(text));
+		enum mrq_status ignored =
+			mrq_fail(why, ret->decision.status, "%s", text);
 		(void)ignored;
 		atomic_fetch_add(&s->counters.denied, 1);
 	}
@@ -228,29 +238,35 @@ audit_decision(struct mrq_file *file, const struct mrq_caller *caller,
 	};
 	enum mrq_status st = mrq_session_record(
 		file->session, caller, a->mail, &a->program, r,
-		d->granted && d->audit_first ? MRQ_AUDIT_DURABLE : MRQ_AUDIT_KERNEL, err);
+		d->granted && d->audit_first ? MRQ_AUDIT_DURABLE : MRQ_AUDIT_KERNEL,
+		err);
 	if (st != MRQ_OK && d->granted && d->audit_first)
-		return mrq_while(err, MRQ_E_AUDIT, "opening '%s' by audited extraction", path);
+		return mrq_while(err, MRQ_E_AUDIT, "opening '%s' by audited extraction",
+				 path);
 	return MRQ_OK; /* the log counts what it lost and says so in a gap record */
 }
 
 /** A failure before any decision is a refusal as well: remember it, and say it in the log. */
 static enum mrq_status
-refuse(struct mrq_file *file, const struct mrq_caller *caller, enum mrq_audit_event event,
-       enum mrq_request request, const char *path, const struct mrq_access *a,
-       const struct mrq_error *why, struct mrq_error *err)
+refuse(struct mrq_file *file, const struct mrq_caller *caller,
+       enum mrq_audit_event event, enum mrq_request request, const char *path,
+       const struct mrq_access *a, const struct mrq_error *why, struct mrq_error *err)
 {
 	mrq_refusals_note(file->session->refusals, caller->uid, path, why);
 	struct mrq_container_facts facts;
 	mrq_container_facts_get(file->container, &facts);
 	struct mrq_audit_record r = {
-		.event = event, .path = path, .file_id = facts.file_id,
-		.content_id = facts.content_id, .label_before = facts.label_id,
-		.request = mrq_request_name(request), .status = why->status,
+		.event = event,
+		.path = path,
+		.file_id = facts.file_id,
+		.content_id = facts.content_id,
+		.label_before = facts.label_id,
+		.request = mrq_request_name(request),
+		.status = why->status,
 		.reason = why->msg,
 	};
-	enum mrq_status ignored = mrq_session_record(file->session, caller, a->mail,
-						     &a->program, r, MRQ_AUDIT_KERNEL, NULL);
+	enum mrq_status ignored = mrq_session_record(
+		file->session, caller, a->mail, &a->program, r, MRQ_AUDIT_KERNEL, NULL);
 	(void)ignored;
 	if (err)
 		*err = *why;
@@ -288,12 +304,13 @@ void
 mrq_file_report(struct mrq_file *file, const struct mrq_caller *caller,
 		enum mrq_status status, const char *path, const struct mrq_error *why)
 {
-	if (status != MRQ_E_DAMAGED && status != MRQ_E_ROLLBACK && status != MRQ_E_FORGED &&
-	    status != MRQ_E_FORMAT)
+	if (status != MRQ_E_DAMAGED && status != MRQ_E_ROLLBACK &&
+	    status != MRQ_E_FORGED && status != MRQ_E_FORMAT)
 		return;
 	struct mrq_session *s = file->session;
 	struct mrq_audit_record r = {
-		.event = status == MRQ_E_ROLLBACK ? MRQ_AUDIT_ROLLBACK : MRQ_AUDIT_DAMAGE,
+		.event = status == MRQ_E_ROLLBACK ? MRQ_AUDIT_ROLLBACK
+						  : MRQ_AUDIT_DAMAGE,
 		.path = path,
 		.status = status,
 		.reason = why->msg,
@@ -308,14 +325,15 @@ mrq_file_report(struct mrq_file *file, const struct mrq_caller *caller,
 	struct mrq_program_info program = { .login_uid = (uid_t)-1 };
 	if (caller->pid)
 		mrq_session_program(s, caller->pid, &program);
-	enum mrq_status ignored =
-		mrq_session_record(s, caller, NULL, &program, r, MRQ_AUDIT_KERNEL, NULL);
+	enum mrq_status ignored = mrq_session_record(s, caller, NULL, &program, r,
+						     MRQ_AUDIT_KERNEL, NULL);
 	(void)ignored;
 }
 
 enum mrq_status
 mrq_access_unlock(struct mrq_file *file, const struct mrq_access *a,
-		  const struct mrq_caller *caller, const char *path, struct mrq_error *err)
+		  const struct mrq_caller *caller, const char *path,
+		  struct mrq_error *err)
 {
 	struct mrq_container *c = file->container;
 	struct mrq_error why = { 0 };
@@ -327,9 +345,11 @@ mrq_access_unlock(struct mrq_file *file, const struct mrq_access *a,
 			return mrq_fail(err, MRQ_E_NO_KEY, "no key for '%s'", path);
 		if (!mrq_guid_equal(&f.content_id, &a->use.content_id) ||
 		    !mrq_guid_equal(&f.label_id, &a->use.label_id))
-			st = mrq_fail(&why, MRQ_E_DAMAGED,
-				      "'%s' says other things in its header than in its "
-				      "licence", path);
+			st = mrq_fail(
+				&why, MRQ_E_DAMAGED,
+				"'%s' says other things in its header than in its "
+				"licence",
+				path);
 		if (st == MRQ_OK)
 			st = mrq_sequences_check(file->session->sequences, &f.file_id,
 						 f.sequence, path, &why);

@@ -12,7 +12,8 @@
 #include "core/status.h"
 
 static enum mrq_status
-lookup_key(void *arg, const char *kid, struct mrq_public_key **ret, struct mrq_error *err)
+lookup_key(void *arg, const char *kid, struct mrq_public_key **ret,
+	   struct mrq_error *err)
 {
 	struct mrq_session *s = arg;
 	return mrq_authority_public_key(s->authority, kid, ret, err);
@@ -23,9 +24,11 @@ static void
 label_name(struct mrq_session *s, const struct mrq_guid *id, char *ret, size_t len)
 {
 	char guid[MRQ_GUID_TEXT];
-	struct mrq_policy_ref *policy MRQ_CLEANUP(mrq_policy_unref) = mrq_session_policy(s);
+	struct mrq_policy_ref *policy MRQ_CLEANUP(mrq_policy_unref) =
+		mrq_session_policy(s);
 	const struct mrq_label *l =
-		policy ? mrq_label_find(policy->set->labels, policy->set->n_labels, id) : NULL;
+		policy ? mrq_label_find(policy->set->labels, policy->set->n_labels, id)
+		       : NULL;
 	mrq_guid_format(id, guid);
 	(void)snprintf(ret, len, "%s", l ? l->name : guid);
 }
@@ -65,14 +68,17 @@ write_protection(struct mrq_session *s, const struct mrq_licence *l, bool verifi
 	}
 	mrq_guid_format(&l->template_id, guid);
 	mrq_json_out_text(out, "template_id", guid);
-	struct mrq_policy_ref *policy MRQ_CLEANUP(mrq_policy_unref) = mrq_session_policy(s);
+	struct mrq_policy_ref *policy MRQ_CLEANUP(mrq_policy_unref) =
+		mrq_session_policy(s);
 	for (size_t i = 0; policy && i < policy->set->n_templates; i++)
 		if (mrq_guid_equal(&policy->set->templates[i].id, &l->template_id))
-			mrq_json_out_text(out, "template", policy->set->templates[i].name);
+			mrq_json_out_text(out, "template",
+					  policy->set->templates[i].name);
 }
 
 static void
-write_container(struct mrq_session *s, struct mrq_container *c, struct mrq_json_out *out)
+write_container(struct mrq_session *s, struct mrq_container *c,
+		struct mrq_json_out *out)
 {
 	struct mrq_container_facts f;
 	char guid[MRQ_GUID_TEXT], name[MRQ_NAME_MAX + 1];
@@ -102,7 +108,8 @@ write_container(struct mrq_session *s, struct mrq_container *c, struct mrq_json_
 }
 
 void
-mrq_status_write(struct mrq_session *s, struct mrq_container *c, struct mrq_json_out *out)
+mrq_status_write(struct mrq_session *s, struct mrq_container *c,
+		 struct mrq_json_out *out)
 {
 	if (c)
 		write_container(s, c, out);
@@ -116,7 +123,8 @@ rights_of(struct mrq_file *file, const struct mrq_caller *caller, const char *pa
 	  mrq_rights *ret, struct mrq_error *err)
 {
 	struct mrq_access a MRQ_CLEANUP(mrq_access_wipe) = { .cached = false };
-	MRQ_TRY(mrq_access_decide(file, caller, NULL, MRQ_REQUEST_READ, path, &a, NULL, err));
+	MRQ_TRY(mrq_access_decide(file, caller, NULL, MRQ_REQUEST_READ, path, &a, NULL,
+				  err));
 	bool all = a.input.owner || a.input.issuer || a.input.super_user;
 	*ret = all ? MRQ_RIGHTS_ALL : a.input.rights;
 	if (!all && a.input.state != MRQ_STATE_VALID)
@@ -143,8 +151,8 @@ attribute_label(struct mrq_file *file, const struct mrq_container_facts *f, char
 }
 
 static enum mrq_status
-attribute_rights(struct mrq_file *file, const struct mrq_caller *caller, const char *path,
-		 char **ret, struct mrq_error *err)
+attribute_rights(struct mrq_file *file, const struct mrq_caller *caller,
+		 const char *path, char **ret, struct mrq_error *err)
 {
 	mrq_rights rights = 0;
 	char text[MRQ_RIGHTS_TEXT];
@@ -160,14 +168,16 @@ write_grants(struct mrq_file *file, const struct mrq_caller *caller, const char 
 {
 	struct mrq_session *s = file->session;
 	struct mrq_access a MRQ_CLEANUP(mrq_access_wipe) = { .cached = false };
-	if (mrq_access_decide(file, caller, NULL, MRQ_REQUEST_LIST_RIGHTS, path, &a, NULL,
-			      NULL) != MRQ_OK || !a.decision.granted)
+	if (mrq_access_decide(file, caller, NULL, MRQ_REQUEST_LIST_RIGHTS, path, &a,
+			      NULL, NULL) != MRQ_OK ||
+	    !a.decision.granted)
 		return;
 	bool verified = false;
 	struct mrq_licence *l MRQ_CLEANUP(mrq_licence_free) = NULL;
 	if (licence_of(s, file->container, &verified, &l, NULL) != MRQ_OK)
 		return;
-	struct mrq_policy_ref *policy MRQ_CLEANUP(mrq_policy_unref) = mrq_session_policy(s);
+	struct mrq_policy_ref *policy MRQ_CLEANUP(mrq_policy_unref) =
+		mrq_session_policy(s);
 	const struct mrq_grant *grants = l->grants;
 	size_t n = l->n_grants;
 	for (size_t i = 0; policy && i < policy->set->n_templates; i++) {
@@ -190,8 +200,8 @@ write_grants(struct mrq_file *file, const struct mrq_caller *caller, const char 
 }
 
 static enum mrq_status
-attribute_status(struct mrq_file *file, const struct mrq_caller *caller, const char *path,
-		 char **ret, struct mrq_error *err)
+attribute_status(struct mrq_file *file, const struct mrq_caller *caller,
+		 const char *path, char **ret, struct mrq_error *err)
 {
 	struct mrq_json_out out MRQ_CLEANUP(mrq_json_out_clear) = { 0 };
 	mrq_json_out_begin(&out, NULL, '{');
@@ -209,8 +219,9 @@ attribute_status(struct mrq_file *file, const struct mrq_caller *caller, const c
 }
 
 enum mrq_status
-mrq_file_attribute(struct mrq_file *file, const struct mrq_caller *caller, const char *name,
-		   const char *path, char **ret, struct mrq_error *err)
+mrq_file_attribute(struct mrq_file *file, const struct mrq_caller *caller,
+		   const char *name, const char *path, char **ret,
+		   struct mrq_error *err)
 {
 	if (mrq_file_kind_get(file) != MRQ_FILE_PROTECTED)
 		return mrq_fail(err, MRQ_E_NOT_FOUND, "'%s' is not protected", path);
@@ -229,5 +240,6 @@ mrq_file_attribute(struct mrq_file *file, const struct mrq_caller *caller, const
 	}
 	if (!strcmp(name, "status"))
 		return attribute_status(file, caller, path, ret, err);
-	return mrq_fail(err, MRQ_E_NOT_FOUND, "there is no attribute user.marque.%s", name);
+	return mrq_fail(err, MRQ_E_NOT_FOUND, "there is no attribute user.marque.%s",
+			name);
 }

@@ -36,7 +36,8 @@ set_bool(bool *slot, const char *value, struct mrq_error *err)
 	bool no = !strcasecmp(value, "no") || !strcasecmp(value, "false") ||
 		  !strcmp(value, "0");
 	if (!yes && !no)
-		return mrq_fail(err, MRQ_E_CONFIG, "'%.64s' is neither yes nor no", value);
+		return mrq_fail(err, MRQ_E_CONFIG, "'%.64s' is neither yes nor no",
+				value);
 	*slot = yes;
 	return MRQ_OK;
 }
@@ -50,7 +51,8 @@ set_number(uint32_t *slot, const char *value, uint32_t min, uint32_t max,
 	unsigned long v = strtoul(value, &end, 10);
 	if (errno || end == value || *end || value[0] == '-' || v < min || v > max)
 		return mrq_fail(err, MRQ_E_CONFIG,
-				"'%.64s' is not a number from %u to %u", value, min, max);
+				"'%.64s' is not a number from %u to %u", value, min,
+				max);
 	*slot = (uint32_t)v;
 	return MRQ_OK;
 }
@@ -115,7 +117,8 @@ section_labels(struct mrq_config *c, const char *name, const char *value,
 	if (!strncmp(name, "user.", 5))
 		return list_add(&c->user_defaults, name + 5, value, err);
 	return mrq_fail(err, MRQ_E_CONFIG,
-			"unknown name '%.64s'; use 'directory./PATH' or 'user.MAIL'", name);
+			"unknown name '%.64s'; use 'directory./PATH' or 'user.MAIL'",
+			name);
 }
 
 static enum mrq_status
@@ -131,9 +134,10 @@ section_programs(struct mrq_config *c, const char *name, const char *value,
 {
 	if (!strcmp(name, "trusted")) {
 		if (value[0] != '/' && strncmp(value, "sha256:", 7) != 0)
-			return mrq_fail(err, MRQ_E_CONFIG,
-					"'%.64s' is neither an absolute path nor sha256:HEX",
-					value);
+			return mrq_fail(
+				err, MRQ_E_CONFIG,
+				"'%.64s' is neither an absolute path nor sha256:HEX",
+				value);
 		return list_add(&c->trusted, name, value, err);
 	}
 	if (!strcmp(name, "group"))
@@ -148,7 +152,8 @@ section_mount(struct mrq_config *c, const char *name, const char *value,
 	if (!strcmp(name, "plain")) {
 		if (strcmp(value, "show") != 0 && strcmp(value, "deny") != 0)
 			return mrq_fail(err, MRQ_E_CONFIG,
-					"plain is 'show' or 'deny', not '%.64s'", value);
+					"plain is 'show' or 'deny', not '%.64s'",
+					value);
 		c->plain_show = value[0] == 's';
 		return MRQ_OK;
 	}
@@ -171,7 +176,8 @@ section_audit(struct mrq_config *c, const char *name, const char *value,
 	if (!strcmp(name, "path")) {
 		if (value[0] != '/')
 			return mrq_fail(err, MRQ_E_CONFIG,
-					"the audit path '%.128s' is not absolute", value);
+					"the audit path '%.128s' is not absolute",
+					value);
 		return set_string(&c->audit_path, value, err);
 	}
 	if (!strcmp(name, "journald"))
@@ -207,9 +213,9 @@ static const struct {
 			       struct mrq_error *);
 } sections[] = {
 	{ "identity", section_identity }, { "labels", section_labels },
-	{ "exempt", section_exempt },	  { "programs", section_programs },
-	{ "mount", section_mount },	  { "audit", section_audit },
-	{ "cache", section_cache },	  { "authority", section_authority },
+	{ "exempt", section_exempt },     { "programs", section_programs },
+	{ "mount", section_mount },       { "audit", section_audit },
+	{ "cache", section_cache },       { "authority", section_authority },
 };
 
 static enum mrq_status
@@ -261,11 +267,12 @@ mrq_config_parse(const char *text, const char *name, struct mrq_config **ret,
 	struct parse p = { .config = c, .file = name, .err = err };
 	int line = ini_parse_string(text, handle, &p);
 	if (p.status != MRQ_OK)
-		return mrq_while(err, p.status, line > 0 ? "%s line %d" : "%s", name, line);
+		return mrq_while(err, p.status, line > 0 ? "%s line %d" : "%s", name,
+				 line);
 	if (line > 0)
 		return mrq_fail(err, MRQ_E_CONFIG,
-				"%s line %d is neither [section] nor name = value", name,
-				line);
+				"%s line %d is neither [section] nor name = value",
+				name, line);
 	if (line < 0)
 		return mrq_fail(err, MRQ_E_NOMEM, "no memory to read %s", name);
 	*ret = MRQ_STEAL(c);

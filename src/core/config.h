@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MRQ_CONFIG_MAX (256u * 1024u)
+#define MRQ_CONFIG_MAX       (256u * 1024u)
 #define MRQ_CONFIG_ITEMS_MAX 4096u /* entries of each list */
 
 /** One "name = value" of a list section. */
@@ -31,8 +31,8 @@ struct mrq_config_list {
 
 struct mrq_config {
 	/* [identity] */
-	char *user_pattern;  /* "%u@%o" */
-	char *group_pattern; /* "%g@%o" */
+	char *user_pattern;           /* "%u@%o" */
+	char *group_pattern;          /* "%g@%o" */
 	struct mrq_config_list users; /* login name or uid -> mail */
 	/* [labels] */
 	struct mrq_config_list directories;   /* path below the mount -> label */
@@ -57,8 +57,8 @@ struct mrq_config {
 };
 
 /** Defaults for all, then the file; a missing file is MRQ_OK.  MRQ_E_CONFIG names file and line. */
-MRQ_MUST_CHECK enum mrq_status mrq_config_load(const char *path, struct mrq_config **ret,
-					       struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status
+mrq_config_load(const char *path, struct mrq_config **ret, struct mrq_error *err);
 /** The same from memory (fuzzed). */
 MRQ_MUST_CHECK enum mrq_status mrq_config_parse(const char *text, const char *name,
 						struct mrq_config **ret,

@@ -23,21 +23,24 @@ watch(struct mrq_file *file, enum mrq_status status, struct mrq_error *err)
 	if (status == MRQ_E_DAMAGED || status == MRQ_E_ROLLBACK) {
 		struct mrq_error unnamed = { .status = status };
 		struct mrq_caller nobody = { .uid = (uid_t)-1 };
-		mrq_file_report(file, &nobody, status, file->what, err ? err : &unnamed);
+		mrq_file_report(file, &nobody, status, file->what,
+				err ? err : &unnamed);
 	}
 	return status;
 }
 
 enum mrq_status
-mrq_file_read(struct mrq_file *file, void *buf, size_t len, uint64_t off, size_t *ret_len,
-	      struct mrq_error *err)
+mrq_file_read(struct mrq_file *file, void *buf, size_t len, uint64_t off,
+	      size_t *ret_len, struct mrq_error *err)
 {
 	struct mrq_error own = { 0 };
 	if (!err)
 		err = &own;
 	if (is_container(file))
-		return watch(file, mrq_container_read(file->container, buf, len, off, ret_len,
-						      err), err);
+		return watch(file,
+			     mrq_container_read(file->container, buf, len, off, ret_len,
+						err),
+			     err);
 	return mrq_pread_upto(file->fd, buf, len, (off_t)off, ret_len, file->what, err);
 }
 
@@ -49,7 +52,8 @@ mrq_file_write(struct mrq_file *file, const void *buf, size_t len, uint64_t off,
 	if (!err)
 		err = &own;
 	if (is_container(file))
-		return watch(file, mrq_container_write(file->container, buf, len, off, err),
+		return watch(file,
+			     mrq_container_write(file->container, buf, len, off, err),
 			     err);
 	return mrq_pwrite_full(file->fd, buf, len, (off_t)off, file->what, err);
 }
@@ -93,8 +97,10 @@ enum mrq_status
 mrq_file_allocate(struct mrq_file *file, int mode, uint64_t off, uint64_t len,
 		  struct mrq_error *err)
 {
-	if (off > (uint64_t)MRQ_CONTAINER_SIZE_MAX || len > (uint64_t)MRQ_CONTAINER_SIZE_MAX)
-		return mrq_fail(err, MRQ_E_LIMIT, "'%s' cannot grow that far", file->what);
+	if (off > (uint64_t)MRQ_CONTAINER_SIZE_MAX ||
+	    len > (uint64_t)MRQ_CONTAINER_SIZE_MAX)
+		return mrq_fail(err, MRQ_E_LIMIT, "'%s' cannot grow that far",
+				file->what);
 	if (is_container(file))
 		return allocate_container(file, mode, off, len, err);
 	if (fallocate(file->fd, mode, (off_t)off, (off_t)len) < 0)
@@ -112,7 +118,8 @@ mrq_file_seek(struct mrq_file *file, uint64_t off, int whence, uint64_t *ret,
 			whence == SEEK_DATA ? MRQ_SEEK_DATA : MRQ_SEEK_HOLE, ret, err);
 	off_t at = lseek(file->fd, (off_t)off, whence);
 	if (at < 0 && errno == ENXIO)
-		return mrq_fail(err, MRQ_E_NOT_FOUND, "no such place in '%s'", file->what);
+		return mrq_fail(err, MRQ_E_NOT_FOUND, "no such place in '%s'",
+				file->what);
 	if (at < 0)
 		return mrq_fail_sys(err, "cannot seek in '%s'", file->what);
 	*ret = (uint64_t)at;
@@ -124,7 +131,8 @@ note_sequence(struct mrq_file *file, bool durable)
 {
 	struct mrq_container_facts facts;
 	mrq_container_facts_get(file->container, &facts);
-	mrq_sequences_note(file->session->sequences, &facts.file_id, facts.sequence, durable);
+	mrq_sequences_note(file->session->sequences, &facts.file_id, facts.sequence,
+			   durable);
 }
 
 enum mrq_status
@@ -137,8 +145,8 @@ mrq_file_commit(struct mrq_file *file, bool durable, struct mrq_error *err)
 		if (!durable && facts.size == 0 && facts.sequence == 0)
 			return MRQ_OK;
 		MRQ_TRY(mrq_container_commit(
-			file->container, durable ? MRQ_COMMIT_DURABLE : MRQ_COMMIT_KERNEL,
-			err));
+			file->container,
+			durable ? MRQ_COMMIT_DURABLE : MRQ_COMMIT_KERNEL, err));
 		note_sequence(file, durable);
 		return MRQ_OK;
 	}
@@ -152,10 +160,9 @@ mrq_file_settle(struct mrq_file *file, bool durable_already, struct mrq_error *e
 {
 	if (!is_container(file) || !mrq_container_unlocked(file->container))
 		return MRQ_OK;
-	MRQ_TRY(mrq_container_settle(file->container,
-				     durable_already ? MRQ_SETTLE_DURABLE_ALREADY
-						     : MRQ_SETTLE_SYNC,
-				     err));
+	MRQ_TRY(mrq_container_settle(
+		file->container,
+		durable_already ? MRQ_SETTLE_DURABLE_ALREADY : MRQ_SETTLE_SYNC, err));
 	note_sequence(file, true);
 	return MRQ_OK;
 }

@@ -11,7 +11,8 @@
 enum mrq_file_kind
 mrq_file_kind_get(const struct mrq_file *file)
 {
-	return (enum mrq_file_kind)atomic_load_explicit(&file->kind, memory_order_acquire);
+	return (enum mrq_file_kind)atomic_load_explicit(&file->kind,
+							memory_order_acquire);
 }
 
 static void
@@ -38,13 +39,13 @@ facts_from_container(const struct mrq_container_facts *c, struct mrq_facts *ret)
 static bool
 broken(enum mrq_status status)
 {
-	return status == MRQ_E_DAMAGED || status == MRQ_E_FORMAT || status == MRQ_E_LIMIT ||
-	       status == MRQ_E_VERSION;
+	return status == MRQ_E_DAMAGED || status == MRQ_E_FORMAT ||
+	       status == MRQ_E_LIMIT || status == MRQ_E_VERSION;
 }
 
 enum mrq_status
-mrq_facts_load(struct mrq_session *session, int fd, const char *path, struct mrq_facts *ret,
-	       struct mrq_error *err)
+mrq_facts_load(struct mrq_session *session, int fd, const char *path,
+	       struct mrq_facts *ret, struct mrq_error *err)
 {
 	(void)session; /* other formats keep their sizes there */
 	struct mrq_container_facts facts;
@@ -62,7 +63,8 @@ mrq_facts_load(struct mrq_session *session, int fd, const char *path, struct mrq
 	}
 	if (fstat(fd, &sb) < 0)
 		return mrq_fail_sys(err, "cannot stat '%s'", path);
-	*ret = (struct mrq_facts){ .kind = MRQ_FILE_PLAIN, .size = (uint64_t)sb.st_size };
+	*ret = (struct mrq_facts){ .kind = MRQ_FILE_PLAIN,
+				   .size = (uint64_t)sb.st_size };
 	if (broken(st))
 		ret->kind = MRQ_FILE_DAMAGED;
 	else if (sb.st_size == 0)
@@ -101,8 +103,8 @@ mrq_file_free(struct mrq_file *f)
 	if (f->container && mrq_container_unlocked(f->container)) {
 		struct mrq_container_facts facts;
 		mrq_container_facts_get(f->container, &facts);
-		mrq_sequences_note(f->session->sequences, &facts.file_id, facts.sequence,
-				   mrq_container_settled(f->container));
+		mrq_sequences_note(f->session->sequences, &facts.file_id,
+				   facts.sequence, mrq_container_settled(f->container));
 	}
 	mrq_container_free(f->container);
 	if (f->fd >= 0)
@@ -114,8 +116,8 @@ mrq_file_free(struct mrq_file *f)
 MRQ_DEFINE_CLEANUP(mrq_file_free, struct mrq_file *)
 
 enum mrq_status
-mrq_file_attach(struct mrq_session *session, int fd, const char *path, struct mrq_file **ret,
-		struct mrq_error *err)
+mrq_file_attach(struct mrq_session *session, int fd, const char *path,
+		struct mrq_file **ret, struct mrq_error *err)
 {
 	struct mrq_file *f MRQ_CLEANUP(mrq_file_free) = NULL;
 	MRQ_TRY(file_new(session, fd, path, &f, err));
@@ -204,8 +206,8 @@ audit_create(struct mrq_file *f, const struct mrq_caller *caller, const char *ma
 		.granted = true,
 		.ground = mrq_ground_name(MRQ_GROUND_OWNER),
 	};
-	enum mrq_status ignored = mrq_session_record(f->session, caller, mail, &program, r,
-						     MRQ_AUDIT_KERNEL, NULL);
+	enum mrq_status ignored = mrq_session_record(f->session, caller, mail, &program,
+						     r, MRQ_AUDIT_KERNEL, NULL);
 	(void)ignored;
 }
 
@@ -216,10 +218,12 @@ label_empty(struct mrq_file *f, const struct mrq_caller *caller, const char *pat
 {
 	struct mrq_session *s = f->session;
 	if (!s->provider)
-		return mrq_fail(err, MRQ_E_NO_KEY, "no authority to protect '%s'", path);
+		return mrq_fail(err, MRQ_E_NO_KEY, "no authority to protect '%s'",
+				path);
 	char mail[MRQ_MAIL_MAX + 1];
 	MRQ_TRY(mrq_session_principal(s, caller->uid, mail, err));
-	struct mrq_policy_ref *policy MRQ_CLEANUP(mrq_policy_unref) = mrq_session_policy(s);
+	struct mrq_policy_ref *policy MRQ_CLEANUP(mrq_policy_unref) =
+		mrq_session_policy(s);
 	const struct mrq_label *label = NULL;
 	MRQ_TRY(mrq_label_choose(s, policy->set, caller, mail, path, &label, err));
 	if (!label) {
@@ -265,11 +269,12 @@ mrq_file_create_allowed(struct mrq_session *s, const struct mrq_caller *caller,
 {
 	struct mrq_error why = { 0 };
 	char mail[MRQ_MAIL_MAX + 1];
-	struct mrq_policy_ref *policy MRQ_CLEANUP(mrq_policy_unref) = mrq_session_policy(s);
+	struct mrq_policy_ref *policy MRQ_CLEANUP(mrq_policy_unref) =
+		mrq_session_policy(s);
 	const struct mrq_label *label = NULL;
-	enum mrq_status st =
-		policy ? mrq_session_principal(s, caller->uid, mail, &why)
-		       : mrq_fail(&why, MRQ_E_NO_KEY, "no authority to protect '%s'", path);
+	enum mrq_status st = policy ? mrq_session_principal(s, caller->uid, mail, &why)
+				    : mrq_fail(&why, MRQ_E_NO_KEY,
+					       "no authority to protect '%s'", path);
 	if (st == MRQ_OK)
 		st = mrq_label_choose(s, policy->set, caller, mail, path, &label, &why);
 	return st == MRQ_OK ? MRQ_OK : refused(s, caller, path, &why, err);
@@ -322,9 +327,9 @@ mrq_handle_free(struct mrq_handle *h)
 MRQ_DEFINE_CLEANUP(mrq_handle_free, struct mrq_handle *)
 
 static enum mrq_status
-handle_new(struct mrq_file *file, const struct mrq_caller *caller, enum mrq_request request,
-	   const char *path, const struct mrq_access *a, struct mrq_handle **ret,
-	   struct mrq_error *err)
+handle_new(struct mrq_file *file, const struct mrq_caller *caller,
+	   enum mrq_request request, const char *path, const struct mrq_access *a,
+	   struct mrq_handle **ret, struct mrq_error *err)
 {
 	struct mrq_handle *h = calloc(1, sizeof(*h));
 	char *copy = strdup(path);
@@ -349,16 +354,18 @@ handle_new(struct mrq_file *file, const struct mrq_caller *caller, enum mrq_requ
 }
 
 static enum mrq_status
-open_plain(struct mrq_file *file, const struct mrq_caller *caller, enum mrq_request request,
-	   const char *path, struct mrq_handle **ret, struct mrq_error *err)
+open_plain(struct mrq_file *file, const struct mrq_caller *caller,
+	   enum mrq_request request, const char *path, struct mrq_handle **ret,
+	   struct mrq_error *err)
 {
 	struct mrq_access none = { .program = { .login_uid = (uid_t)-1 } };
 	struct mrq_error why = { 0 };
 	if (!file->session->settings.plain_show) {
-		enum mrq_status ignored =
-			mrq_fail(&why, MRQ_E_DENIED,
-				 "'%s' is not protected and this share denies plain files; "
-				 "protect it with 'marque label set'", path);
+		enum mrq_status ignored = mrq_fail(
+			&why, MRQ_E_DENIED,
+			"'%s' is not protected and this share denies plain files; "
+			"protect it with 'marque label set'",
+			path);
 		(void)ignored;
 		return refused(file->session, caller, path, &why, err);
 	}
@@ -371,8 +378,8 @@ open_damaged(struct mrq_file *file, const struct mrq_caller *caller, const char 
 {
 	struct mrq_error why = file->damage;
 	if (why.status == MRQ_OK) {
-		enum mrq_status ignored =
-			mrq_fail(&why, MRQ_E_DAMAGED, "the header of '%s' is damaged", path);
+		enum mrq_status ignored = mrq_fail(
+			&why, MRQ_E_DAMAGED, "the header of '%s' is damaged", path);
 		(void)ignored;
 	}
 	mrq_file_report(file, caller, why.status, path, &why);
@@ -381,8 +388,8 @@ open_damaged(struct mrq_file *file, const struct mrq_caller *caller, const char 
 
 /** An empty file gets its label when it is opened for writing. */
 static enum mrq_status
-open_empty(struct mrq_file *file, const struct mrq_caller *caller, enum mrq_request request,
-	   const char *path, struct mrq_error *err)
+open_empty(struct mrq_file *file, const struct mrq_caller *caller,
+	   enum mrq_request request, const char *path, struct mrq_error *err)
 {
 	if (!writes(request) || !file->writable)
 		return MRQ_OK;
@@ -405,8 +412,9 @@ open_empty(struct mrq_file *file, const struct mrq_caller *caller, enum mrq_requ
 }
 
 static enum mrq_status
-open_fresh(struct mrq_file *file, const struct mrq_caller *caller, enum mrq_request request,
-	   const char *path, struct mrq_handle **ret, struct mrq_error *err)
+open_fresh(struct mrq_file *file, const struct mrq_caller *caller,
+	   enum mrq_request request, const char *path, struct mrq_handle **ret,
+	   struct mrq_error *err)
 {
 	struct mrq_access a = { .cached = true };
 	mrq_session_program(file->session, caller->pid, &a.program);
@@ -448,24 +456,29 @@ mrq_handle_recheck(struct mrq_handle *h, struct mrq_error *err)
 		return MRQ_OK;
 	struct mrq_access a MRQ_CLEANUP(mrq_access_wipe) = { .cached = false };
 	struct mrq_error why = { 0 };
-	enum mrq_status st = mrq_access_decide(h->file, &h->caller, &h->program, h->request,
-					       h->path, &a, &why, &why);
+	enum mrq_status st = mrq_access_decide(h->file, &h->caller, &h->program,
+					       h->request, h->path, &a, &why, &why);
 	if (st == MRQ_OK && !a.decision.granted)
 		st = a.decision.status;
 	if (st != MRQ_OK && h->last == MRQ_OK) {
 		struct mrq_container_facts facts;
 		mrq_container_facts_get(h->file->container, &facts);
 		struct mrq_audit_record r = {
-			.event = MRQ_AUDIT_OPEN, .path = h->path, .file_id = facts.file_id,
-			.content_id = facts.content_id, .label_before = facts.label_id,
-			.request = mrq_request_name(h->request), .status = st,
+			.event = MRQ_AUDIT_OPEN,
+			.path = h->path,
+			.file_id = facts.file_id,
+			.content_id = facts.content_id,
+			.label_before = facts.label_id,
+			.request = mrq_request_name(h->request),
+			.status = st,
 			.reason = why.msg,
 		};
 		enum mrq_status ignored =
 			mrq_session_record(h->file->session, &h->caller, h->mail,
 					   &h->program, r, MRQ_AUDIT_KERNEL, NULL);
 		(void)ignored;
-		mrq_refusals_note(h->file->session->refusals, h->caller.uid, h->path, &why);
+		mrq_refusals_note(h->file->session->refusals, h->caller.uid, h->path,
+				  &why);
 	}
 	h->last = st;
 	if (st != MRQ_OK && err)
@@ -483,6 +496,7 @@ mrq_file_check(struct mrq_file *file, const struct mrq_caller *caller,
 	if (kind != MRQ_FILE_PROTECTED)
 		return MRQ_OK;
 	struct mrq_access a MRQ_CLEANUP(mrq_access_wipe) = { .cached = false };
-	MRQ_TRY(mrq_access_check(file, caller, request, MRQ_AUDIT_TRUNCATE, path, &a, err));
+	MRQ_TRY(mrq_access_check(file, caller, request, MRQ_AUDIT_TRUNCATE, path, &a,
+				 err));
 	return mrq_access_unlock(file, &a, caller, path, err);
 }

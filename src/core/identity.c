@@ -11,9 +11,9 @@
 
 #include "base/clock.h"
 
-#define SLOTS 256u /* a power of two */
+#define SLOTS   256u /* a power of two */
 #define NSS_BUF 65536
-#define ASK_NS 30000000000ll
+#define ASK_NS  30000000000ll
 
 struct mrq_identity_ref {
 	atomic_uint refs;
@@ -51,7 +51,8 @@ mrq_identities_new(struct mrq_identities **ret, struct mrq_error *err)
 {
 	struct mrq_identities *ids = calloc(1, sizeof(*ids));
 	if (!ids)
-		return mrq_fail(err, MRQ_E_NOMEM, "no memory for the table of identities");
+		return mrq_fail(err, MRQ_E_NOMEM,
+				"no memory for the table of identities");
 	pthread_mutex_init(&ids->lock, NULL);
 	*ret = ids;
 	return MRQ_OK;
@@ -94,15 +95,17 @@ expand(const char *pattern, const char *name, const char *org,
 			else if (*p == 'o')
 				piece = org;
 			else if (*p != '%')
-				return mrq_fail(err, MRQ_E_CONFIG,
-						"identity pattern '%.64s' has an unknown "
-						"%% sign; use %%u, %%g, %%o", pattern);
+				return mrq_fail(
+					err, MRQ_E_CONFIG,
+					"identity pattern '%.64s' has an unknown "
+					"%% sign; use %%u, %%g, %%o",
+					pattern);
 		}
 		size_t len = strlen(piece);
 		if (n + len > MRQ_MAIL_MAX)
 			return mrq_fail(err, MRQ_E_LIMIT,
-					"the mail of '%.64s' is longer than %d bytes", name,
-					MRQ_MAIL_MAX);
+					"the mail of '%.64s' is longer than %d bytes",
+					name, MRQ_MAIL_MAX);
 		memcpy(ret + n, piece, len);
 		n += len;
 	}
@@ -121,9 +124,11 @@ find_account(uid_t uid, char *buf, size_t len, struct passwd *pw, struct mrq_err
 	struct passwd *found = NULL;
 	int e = getpwuid_r(uid, pw, buf, len, &found);
 	if (e || !found)
-		return mrq_fail(err, MRQ_E_DENIED,
-				"uid %u has no account, so no principal; give it one or a rule "
-				"'uid.%u = MAIL' in [identity]", uid, uid);
+		return mrq_fail(
+			err, MRQ_E_DENIED,
+			"uid %u has no account, so no principal; give it one or a rule "
+			"'uid.%u = MAIL' in [identity]",
+			uid, uid);
 	return MRQ_OK;
 }
 
@@ -161,8 +166,8 @@ groups_clear(struct groups *g)
 MRQ_DEFINE_CLEANUP_VALUE(groups_clear, struct groups)
 
 static enum mrq_status
-load_groups(const struct mrq_config *config, const char *org, uid_t uid, struct groups *g,
-	    struct mrq_error *err)
+load_groups(const struct mrq_config *config, const char *org, uid_t uid,
+	    struct groups *g, struct mrq_error *err)
 {
 	struct passwd pw;
 	char buf[NSS_BUF];
@@ -171,14 +176,17 @@ load_groups(const struct mrq_config *config, const char *org, uid_t uid, struct 
 	gid_t gids[MRQ_IDENTITY_GROUPS_MAX];
 	int n = MRQ_IDENTITY_GROUPS_MAX;
 	if (getgrouplist(pw.pw_name, pw.pw_gid, gids, &n) < 0)
-		return mrq_fail(err, MRQ_E_LIMIT, "account '%.64s' is in more than %d groups",
-				pw.pw_name, MRQ_IDENTITY_GROUPS_MAX);
+		return mrq_fail(err, MRQ_E_LIMIT,
+				"account '%.64s' is in more than %d groups", pw.pw_name,
+				MRQ_IDENTITY_GROUPS_MAX);
 	for (int i = 0; i < n; i++) {
 		struct group gr;
 		struct group *found = NULL;
 		char gbuf[NSS_BUF], mail[MRQ_MAIL_MAX + 1];
-		if (getgrgid_r(gids[i], &gr, gbuf, sizeof(gbuf), &found) != 0 || !found ||
-		    expand(config->group_pattern, gr.gr_name, org, mail, NULL) != MRQ_OK)
+		if (getgrgid_r(gids[i], &gr, gbuf, sizeof(gbuf), &found) != 0 ||
+		    !found ||
+		    expand(config->group_pattern, gr.gr_name, org, mail, NULL) !=
+			    MRQ_OK)
 			continue;
 		g->mails[g->n] = strdup(mail);
 		if (!g->mails[g->n])
@@ -205,8 +213,8 @@ cached(struct mrq_identities *ids, uid_t uid, int64_t now)
 
 enum mrq_status
 mrq_identities_find(struct mrq_identities *ids, const struct mrq_config *config,
-		    const char *org, struct mrq_provider *provider, uid_t uid, int64_t now,
-		    struct mrq_identity_ref **ret, struct mrq_error *err)
+		    const char *org, struct mrq_provider *provider, uid_t uid,
+		    int64_t now, struct mrq_identity_ref **ret, struct mrq_error *err)
 {
 	*ret = cached(ids, uid, now);
 	if (*ret)
@@ -216,9 +224,9 @@ mrq_identities_find(struct mrq_identities *ids, const struct mrq_config *config,
 	struct groups groups MRQ_CLEANUP(groups_clear) = { .n = 0 };
 	MRQ_TRY(load_groups(config, org, uid, &groups, err));
 	struct mrq_identity *who MRQ_CLEANUP(mrq_identity_free) = NULL;
-	MRQ_TRY(provider->ops->identity(provider, mail, (const char *const *)groups.mails,
-					groups.n, mrq_clock_monotonic_ns() + ASK_NS, &who,
-					err));
+	MRQ_TRY(provider->ops->identity(provider, mail,
+					(const char *const *)groups.mails, groups.n,
+					mrq_clock_monotonic_ns() + ASK_NS, &who, err));
 	struct mrq_identity_ref *ref = calloc(1, sizeof(*ref));
 	if (!ref)
 		return mrq_fail(err, MRQ_E_NOMEM, "no memory for an identity");

@@ -10,7 +10,7 @@
 #include "core/config.h"
 #include "core/provider.h"
 
-#define MRQ_IDENTITY_SECONDS 300
+#define MRQ_IDENTITY_SECONDS    300
 #define MRQ_IDENTITY_GROUPS_MAX 1024
 
 /** Immutable, counted. */
@@ -32,12 +32,9 @@ MRQ_MUST_CHECK enum mrq_status mrq_identity_mail(const struct mrq_config *config
 						 char ret[static MRQ_MAIL_MAX + 1],
 						 struct mrq_error *err);
 /** The full identity, cached. */
-MRQ_MUST_CHECK enum mrq_status mrq_identities_find(struct mrq_identities *identities,
-						   const struct mrq_config *config,
-						   const char *org,
-						   struct mrq_provider *provider, uid_t uid,
-						   int64_t now,
-						   struct mrq_identity_ref **ret,
-						   struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status
+mrq_identities_find(struct mrq_identities *identities, const struct mrq_config *config,
+		    const char *org, struct mrq_provider *provider, uid_t uid,
+		    int64_t now, struct mrq_identity_ref **ret, struct mrq_error *err);
 
 #endif

@@ -46,16 +46,16 @@ struct mrq_session {
 	struct mrq_settings settings;
 	struct mrq_config *config; /* replaced by reload under config_lock */
 	pthread_rwlock_t config_lock;
-	char *state_dir, *config_file, *config_dir, *mount_point, *source, *org, *audit_path,
-		*audit_jwk;
+	char *state_dir, *config_file, *config_dir, *mount_point, *source, *org,
+		*audit_path, *audit_jwk;
 	int64_t (*now)(void *arg);
 	void *now_arg;
 	enum mrq_session_keys keys;
 
 	struct mrq_provider *provider; /* NULL: no authority in reach of this session */
 	struct mrq_authority *authority; /* owned by provider */
-	struct mrq_cache *cache;	 /* NULL without keys */
-	struct mrq_audit_log *audit;	 /* NULL without keys */
+	struct mrq_cache *cache;         /* NULL without keys */
+	struct mrq_audit_log *audit;     /* NULL without keys */
 
 	pthread_mutex_t policy_lock;
 	struct mrq_policy_ref *policy; /* guarded by policy_lock */
@@ -71,13 +71,14 @@ struct mrq_session {
 	int64_t highest_clock; /* highest time seen, Unix seconds; atomic by __atomic */
 
 	pthread_mutex_t files_lock;
-	struct mrq_handle *writers; /* handles open for writing; guarded by files_lock */
+	struct mrq_handle
+		*writers; /* handles open for writing; guarded by files_lock */
 
 	pthread_t poller;
 	bool polling;
 	pthread_mutex_t poll_lock;
 	pthread_cond_t poll_cond;
-	bool poll_stop, poll_now; /* guarded by poll_lock */
+	bool poll_stop, poll_now;       /* guarded by poll_lock */
 	uint64_t poll_begun, poll_done; /* turns; guarded by poll_lock */
 	mrq_withdraw_hook hook;
 	void *hook_arg;
@@ -87,33 +88,34 @@ int64_t mrq_session_now(const struct mrq_session *s);
 /** Never NULL in a session with a provider; caller unrefs. */
 struct mrq_policy_ref *mrq_session_policy(struct mrq_session *s);
 /** Ask the provider for policy and revocations; *ret_changed tells whether anything moved. */
-MRQ_MUST_CHECK enum mrq_status mrq_session_refresh(struct mrq_session *s, bool *ret_changed,
-						   struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status
+mrq_session_refresh(struct mrq_session *s, bool *ret_changed, struct mrq_error *err);
 /** Stop the poll thread. */
 void mrq_session_stop(struct mrq_session *s);
 MRQ_DEFINE_CLEANUP(mrq_session_free, struct mrq_session *)
 /** The program of a thread, under the present configuration. */
-void mrq_session_program(struct mrq_session *s, pid_t pid, struct mrq_program_info *ret);
+void mrq_session_program(struct mrq_session *s, pid_t pid,
+			 struct mrq_program_info *ret);
 /** Fill in who and where, and append. */
-MRQ_MUST_CHECK enum mrq_status mrq_session_record(struct mrq_session *s,
-						  const struct mrq_caller *caller,
-						  const char *principal,
-						  const struct mrq_program_info *program,
-						  struct mrq_audit_record record,
-						  enum mrq_audit_durability how,
-						  struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status
+mrq_session_record(struct mrq_session *s, const struct mrq_caller *caller,
+		   const char *principal, const struct mrq_program_info *program,
+		   struct mrq_audit_record record, enum mrq_audit_durability how,
+		   struct mrq_error *err);
 
 struct mrq_file {
 	struct mrq_session *session;
 	int fd; /* owned */
 	bool writable;
-	_Atomic int kind; /* enum mrq_file_kind; EMPTY becomes PROTECTED or PLAIN under lock */
+	_Atomic int
+		kind; /* enum mrq_file_kind; EMPTY becomes PROTECTED or PLAIN under lock */
 	struct mrq_container *container; /* PROTECTED; set once, before kind */
-	struct mrq_facts facts;		 /* of a DAMAGED file */
-	struct mrq_error damage;	 /* why it is DAMAGED */
-	char *what;			 /* path for messages */
+	struct mrq_facts facts;          /* of a DAMAGED file */
+	struct mrq_error damage;         /* why it is DAMAGED */
+	char *what;                      /* path for messages */
 	pthread_mutex_t lock;
-	atomic_bool fresh; /* just created: the creator's first open is decided already */
+	atomic_bool
+		fresh; /* just created: the creator's first open is decided already */
 };
 enum mrq_file_kind mrq_file_kind_get(const struct mrq_file *file);
 
@@ -123,10 +125,9 @@ enum mrq_file_kind mrq_file_kind_get(const struct mrq_file *file);
 void mrq_label_request(const struct mrq_policy_set *set, const struct mrq_label *label,
 		       struct mrq_grant *grant, struct mrq_publish_request *ret);
 /** Find or mint the licence for label (or the request as it is) and count it. */
-MRQ_MUST_CHECK enum mrq_status mrq_session_publish(struct mrq_session *s,
-						   const struct mrq_publish_request *request,
-						   struct mrq_published *ret,
-						   struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status
+mrq_session_publish(struct mrq_session *s, const struct mrq_publish_request *request,
+		    struct mrq_published *ret, struct mrq_error *err);
 /** Label of a new file, NULL in *ret for none; as mrq_file_create. */
 MRQ_MUST_CHECK enum mrq_status
 mrq_label_choose(struct mrq_session *s, const struct mrq_policy_set *set,
@@ -138,13 +139,11 @@ void mrq_label_follow(struct mrq_handle *reader);
 MRQ_MUST_CHECK enum mrq_status mrq_label_raise(struct mrq_handle *writer,
 					       struct mrq_error *err);
 /** Give a protected, unlocked file the label, keeping its owner; durable; audited. */
-MRQ_MUST_CHECK enum mrq_status mrq_file_relabel(struct mrq_file *file,
-						const struct mrq_caller *caller,
-						const char *mail,
-						const struct mrq_program_info *program,
-						const struct mrq_publish_request *request,
-						const char *reason, const char *path,
-						struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status
+mrq_file_relabel(struct mrq_file *file, const struct mrq_caller *caller,
+		 const char *mail, const struct mrq_program_info *program,
+		 const struct mrq_publish_request *request, const char *reason,
+		 const char *path, struct mrq_error *err);
 
 struct mrq_handle {
 	struct mrq_file *file;
@@ -153,7 +152,7 @@ struct mrq_handle {
 	char mail[MRQ_MAIL_MAX + 1];
 	char *path;
 	enum mrq_request request;
-	enum mrq_status last; /* of the latest recheck */
+	enum mrq_status last;       /* of the latest recheck */
 	struct mrq_process process; /* of writers */
 	struct mrq_handle *prev, *next;
 };
@@ -174,20 +173,16 @@ MRQ_DEFINE_CLEANUP_VALUE(mrq_access_wipe, struct mrq_access)
  * Decide without side effects but caching: identity, program, licence, state.  `program` NULL: look the
  * caller's up.  MRQ_OK also when the decision is a refusal; then explanation is in *why.
  */
-MRQ_MUST_CHECK enum mrq_status mrq_access_decide(struct mrq_file *file,
-						 const struct mrq_caller *caller,
-						 const struct mrq_program_info *program,
-						 enum mrq_request request, const char *path,
-						 struct mrq_access *ret,
-						 struct mrq_error *why,
-						 struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status
+mrq_access_decide(struct mrq_file *file, const struct mrq_caller *caller,
+		  const struct mrq_program_info *program, enum mrq_request request,
+		  const char *path, struct mrq_access *ret, struct mrq_error *why,
+		  struct mrq_error *err);
 /** Decide, audit, remember a refusal for `why`; a refusal is its status. */
-MRQ_MUST_CHECK enum mrq_status mrq_access_check(struct mrq_file *file,
-						const struct mrq_caller *caller,
-						enum mrq_request request,
-						enum mrq_audit_event event,
-						const char *path, struct mrq_access *ret,
-						struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status
+mrq_access_check(struct mrq_file *file, const struct mrq_caller *caller,
+		 enum mrq_request request, enum mrq_audit_event event, const char *path,
+		 struct mrq_access *ret, struct mrq_error *err);
 /** Key of a file for its administrator (rewrap by root): as the owner would get it, no rights. */
 MRQ_MUST_CHECK enum mrq_status mrq_session_admin_use(struct mrq_file *file,
 						     struct mrq_use_licence *ret,
@@ -196,9 +191,11 @@ MRQ_MUST_CHECK enum mrq_status mrq_session_admin_use(struct mrq_file *file,
 MRQ_MUST_CHECK enum mrq_status mrq_access_unlock(struct mrq_file *file,
 						 const struct mrq_access *access,
 						 const struct mrq_caller *caller,
-						 const char *path, struct mrq_error *err);
+						 const char *path,
+						 struct mrq_error *err);
 /** Report damage or rollback found while using a file: audit event and `why`. */
 void mrq_file_report(struct mrq_file *file, const struct mrq_caller *caller,
-		     enum mrq_status status, const char *path, const struct mrq_error *why);
+		     enum mrq_status status, const char *path,
+		     const struct mrq_error *why);
 
 #endif

@@ -76,8 +76,8 @@ directory_default(const struct mrq_config *c, const char *path)
 }
 
 static const struct mrq_label *
-configured_label(struct mrq_session *s, const struct mrq_policy_set *set, const char *mail,
-		 const char *path)
+configured_label(struct mrq_session *s, const struct mrq_policy_set *set,
+		 const char *mail, const char *path)
 {
 	pthread_rwlock_t *held MRQ_CLEANUP(pthread_rwlock_unlock) = &s->config_lock;
 	pthread_rwlock_rdlock(held);
@@ -120,9 +120,11 @@ mrq_label_choose(struct mrq_session *s, const struct mrq_policy_set *set,
 			label = higher;
 	}
 	if (!label && set->mandatory)
-		return mrq_fail(err, MRQ_E_POLICY,
-				"'%s' needs a label and no default applies; ask for a default "
-				"label or create it with 'marque label set'", path);
+		return mrq_fail(
+			err, MRQ_E_POLICY,
+			"'%s' needs a label and no default applies; ask for a default "
+			"label or create it with 'marque label set'",
+			path);
 	*ret = label;
 	return MRQ_OK;
 }
@@ -147,8 +149,8 @@ exempted(struct mrq_session *s, const struct mrq_label *label, const char *progr
 }
 
 enum mrq_status
-mrq_file_relabel(struct mrq_file *file, const struct mrq_caller *caller, const char *mail,
-		 const struct mrq_program_info *program,
+mrq_file_relabel(struct mrq_file *file, const struct mrq_caller *caller,
+		 const char *mail, const struct mrq_program_info *program,
 		 const struct mrq_publish_request *request, const char *reason,
 		 const char *path, struct mrq_error *err)
 {
@@ -165,8 +167,9 @@ mrq_file_relabel(struct mrq_file *file, const struct mrq_caller *caller, const c
 	enum mrq_status ignored = mrq_sequences_store(s->sequences, NULL);
 	(void)ignored;
 	struct mrq_audit_record r = {
-		.event = mrq_guid_equal(&before.label_id, &after.label_id) ? MRQ_AUDIT_PROTECT
-									     : MRQ_AUDIT_LABEL,
+		.event = mrq_guid_equal(&before.label_id, &after.label_id)
+				 ? MRQ_AUDIT_PROTECT
+				 : MRQ_AUDIT_LABEL,
 		.path = path,
 		.file_id = after.file_id,
 		.content_id = after.content_id,
@@ -175,7 +178,8 @@ mrq_file_relabel(struct mrq_file *file, const struct mrq_caller *caller, const c
 		.granted = true,
 		.reason = reason,
 	};
-	ignored = mrq_session_record(s, caller, mail, program, r, MRQ_AUDIT_KERNEL, NULL);
+	ignored =
+		mrq_session_record(s, caller, mail, program, r, MRQ_AUDIT_KERNEL, NULL);
 	(void)ignored;
 	return MRQ_OK;
 }
@@ -195,10 +199,12 @@ raise_file(struct mrq_handle *writer, const struct mrq_policy_set *set,
 	if (rank_of(set, now) >= rank_of(set, label))
 		return MRQ_OK;
 	struct mrq_grant grant;
-	struct mrq_publish_request request = { .owner = facts.owner, .issuer = writer->mail };
+	struct mrq_publish_request request = { .owner = facts.owner,
+					       .issuer = writer->mail };
 	mrq_label_request(set, label, &grant, &request);
 	return mrq_file_relabel(file, &writer->caller, writer->mail, &writer->program,
-				&request, "raised: the process has read content of this label",
+				&request,
+				"raised: the process has read content of this label",
 				writer->path, err);
 }
 
@@ -206,7 +212,8 @@ void
 mrq_label_follow(struct mrq_handle *reader)
 {
 	struct mrq_session *s = reader->file->session;
-	struct mrq_policy_ref *policy MRQ_CLEANUP(mrq_policy_unref) = mrq_session_policy(s);
+	struct mrq_policy_ref *policy MRQ_CLEANUP(mrq_policy_unref) =
+		mrq_session_policy(s);
 	const struct mrq_policy_set *set = policy->set;
 	struct mrq_container_facts facts;
 	mrq_container_facts_get(reader->file->container, &facts);
@@ -224,10 +231,11 @@ mrq_label_follow(struct mrq_handle *reader)
 	pthread_mutex_lock(held);
 	for (struct mrq_handle *w = s->writers; w; w = w->next) {
 		struct mrq_error err = { 0 };
-		if (w->file != reader->file && mrq_lineage_reaches(&process, &w->process) &&
+		if (w->file != reader->file &&
+		    mrq_lineage_reaches(&process, &w->process) &&
 		    raise_file(w, set, label, &err) != MRQ_OK)
-			mrq_log(MRQ_LOG_ERROR, "cannot raise the label of '%s': %s", w->path,
-				err.msg);
+			mrq_log(MRQ_LOG_ERROR, "cannot raise the label of '%s': %s",
+				w->path, err.msg);
 	}
 }
 
@@ -237,7 +245,8 @@ mrq_label_raise(struct mrq_handle *writer, struct mrq_error *err)
 	struct mrq_session *s = writer->file->session;
 	if (mrq_lineage_empty(s->lineage) || !writer->process.tgid)
 		return MRQ_OK;
-	struct mrq_policy_ref *policy MRQ_CLEANUP(mrq_policy_unref) = mrq_session_policy(s);
+	struct mrq_policy_ref *policy MRQ_CLEANUP(mrq_policy_unref) =
+		mrq_session_policy(s);
 	const struct mrq_label *label =
 		marked_label(s, policy->set, &writer->process, policy->floor_rank);
 	return label ? raise_file(writer, policy->set, label, err) : MRQ_OK;

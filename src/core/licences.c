@@ -18,7 +18,7 @@ struct entry {
 struct mrq_licences {
 	pthread_mutex_t lock;
 	struct entry entries[SETS][WAYS]; /* guarded by lock */
-	uint64_t clock;			  /* guarded by lock */
+	uint64_t clock;                   /* guarded by lock */
 };
 
 enum mrq_status
@@ -26,7 +26,8 @@ mrq_licences_new(struct mrq_licences **ret, struct mrq_error *err)
 {
 	struct mrq_licences *l = calloc(1, sizeof(*l));
 	if (!l)
-		return mrq_fail(err, MRQ_E_NOMEM, "no memory for the table of licences");
+		return mrq_fail(err, MRQ_E_NOMEM,
+				"no memory for the table of licences");
 	pthread_mutex_init(&l->lock, NULL);
 	*ret = l;
 	return MRQ_OK;
@@ -83,8 +84,8 @@ find(struct entry *set, const char *mail, const uint8_t *digest)
 
 bool
 mrq_licences_get(struct mrq_licences *l, const char *mail,
-		 const uint8_t digest[static MRQ_SHA256_BYTES], uint64_t epoch, int64_t now,
-		 struct mrq_use_licence *ret)
+		 const uint8_t digest[static MRQ_SHA256_BYTES], uint64_t epoch,
+		 int64_t now, struct mrq_use_licence *ret)
 {
 	bool hit = false;
 	pthread_mutex_lock(&l->lock);

@@ -18,7 +18,7 @@ struct entry {
 struct mrq_lineage {
 	pthread_mutex_t lock;
 	struct entry entries[MRQ_LINEAGE_MAX]; /* guarded by lock; a ring */
-	size_t next;			       /* guarded by lock */
+	size_t next;                           /* guarded by lock */
 	atomic_size_t used;
 };
 
@@ -36,7 +36,8 @@ mrq_lineage_new(struct mrq_lineage **ret, struct mrq_error *err)
 {
 	struct mrq_lineage *l = calloc(1, sizeof(*l));
 	if (!l)
-		return mrq_fail(err, MRQ_E_NOMEM, "no memory for the marks of processes");
+		return mrq_fail(err, MRQ_E_NOMEM,
+				"no memory for the marks of processes");
 	pthread_mutex_init(&l->lock, NULL);
 	*ret = l;
 	return MRQ_OK;
@@ -90,7 +91,8 @@ mrq_lineage_note(struct mrq_lineage *l, const struct mrq_process *process,
 
 /** The ancestors of a process, itself first, as long as they live. */
 static size_t
-ancestors(const struct mrq_process *process, struct mrq_process ret[static ANCESTORS_MAX])
+ancestors(const struct mrq_process *process,
+	  struct mrq_process ret[static ANCESTORS_MAX])
 {
 	size_t n = 0;
 	ret[n++] = *process;
@@ -138,7 +140,8 @@ mrq_lineage_mark(struct mrq_lineage *l, const struct mrq_process *process,
 			/* by (1) itself, by (2) a child made after the reading */
 			reached = same_process(&e->process, &line[k]) &&
 				  (k == 0 || line[k - 1].start >= e->when);
-		if (!reached && e->process.group > 0 && e->process.group == process->group) {
+		if (!reached && e->process.group > 0 &&
+		    e->process.group == process->group) {
 			if (piped < 0)
 				piped = process->parent <= 1 ||
 					mrq_process_piped(process->tgid);

@@ -38,6 +38,7 @@ bool mrq_lineage_mark(struct mrq_lineage *lineage, const struct mrq_process *pro
 /** True when there is no mark at all: the fast way out. */
 bool mrq_lineage_empty(struct mrq_lineage *lineage);
 /** Does a mark of `reader` reach `writer` (for files that writer has open)? */
-bool mrq_lineage_reaches(const struct mrq_process *reader, const struct mrq_process *writer);
+bool mrq_lineage_reaches(const struct mrq_process *reader,
+			 const struct mrq_process *writer);
 
 #endif

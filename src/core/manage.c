@@ -9,10 +9,10 @@
 #include <string.h>
 
 #include "authority/admin.h"
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/guid.h"
-#include "base/bytes.h"
 #include "base/json-doc.h"
 #include "core/internal.h"
 #include "store/machine.h"
@@ -34,7 +34,8 @@ mrq_init(const struct mrq_init_options *o, struct mrq_error *err)
 	} else {
 		char path[4096];
 		(void)snprintf(path, sizeof(path), "%s/machine.key", o->config_dir);
-		MRQ_TRY(mrq_machine_key(path, "/etc/machine-id", "authority-keys", &key, err));
+		MRQ_TRY(mrq_machine_key(path, "/etc/machine-id", "authority-keys", &key,
+					err));
 		unlock.seal = MRQ_AUTHORITY_SEAL_MACHINE;
 		unlock.machine_key = &key;
 	}
@@ -61,15 +62,16 @@ mrq_admin(struct mrq_session *s, const char *verb, const char *args, char **ret,
 	  struct mrq_error *err)
 {
 	if (!s->authority || s->keys != MRQ_SESSION_KEYS)
-		return mrq_fail(err, MRQ_E_DENIED,
-				"administration needs the organisation's key; run as root");
+		return mrq_fail(
+			err, MRQ_E_DENIED,
+			"administration needs the organisation's key; run as root");
 	struct mrq_error why = { 0 };
 	enum mrq_status st = mrq_authority_admin(s->authority, verb, args,
 						 mrq_session_now(s), ret, &why);
 	char what[1024];
 	(void)snprintf(what, sizeof(what), "%.64s %.900s", verb, args);
-	enum mrq_status ignored = audit_admin(s, MRQ_AUDIT_ADMIN, verb,
-					      what, st == MRQ_OK ? NULL : &why);
+	enum mrq_status ignored =
+		audit_admin(s, MRQ_AUDIT_ADMIN, verb, what, st == MRQ_OK ? NULL : &why);
 	(void)ignored;
 	if (st != MRQ_OK && err)
 		*err = why;
@@ -82,7 +84,9 @@ fill_label(const struct mrq_policy_set *set, const struct mrq_label *l,
 {
 	static const char *const protections[] = { "none", "template", "user-defined",
 						   "removes" };
-	*ret = (struct mrq_label_info){ .id = l->id, .parent = l->parent, .order = l->order };
+	*ret = (struct mrq_label_info){ .id = l->id,
+					.parent = l->parent,
+					.order = l->order };
 	memcpy(ret->name, l->name, sizeof(ret->name));
 	memcpy(ret->tooltip, l->tooltip, sizeof(ret->tooltip));
 	(void)snprintf(ret->protection, sizeof(ret->protection), "%s",
@@ -102,7 +106,8 @@ enum mrq_status
 mrq_labels(struct mrq_session *s, struct mrq_label_info **ret, size_t *ret_n,
 	   struct mrq_error *err)
 {
-	struct mrq_policy_ref *policy MRQ_CLEANUP(mrq_policy_unref) = mrq_session_policy(s);
+	struct mrq_policy_ref *policy MRQ_CLEANUP(mrq_policy_unref) =
+		mrq_session_policy(s);
 	if (!policy)
 		return mrq_fail(err, MRQ_E_NO_KEY,
 				"no authority in '%s'; run 'marque init --org DOMAIN'",
@@ -128,16 +133,19 @@ mrq_session_admin_use(struct mrq_file *file, struct mrq_use_licence *ret,
 	size_t len = 0;
 	const void *pl = mrq_container_licence(file->container, &len);
 	if (!pl)
-		return mrq_fail(err, MRQ_E_DAMAGED, "'%s' holds no whole licence", file->what);
+		return mrq_fail(err, MRQ_E_DAMAGED, "'%s' holds no whole licence",
+				file->what);
 	struct mrq_identity owner = { .member = true };
 	memcpy(owner.mail, facts.owner, sizeof(owner.mail));
 	atomic_fetch_add(&s->counters.used, 1);
 	MRQ_TRY(s->provider->ops->use(s->provider, pl, len, &owner, mrq_session_now(s),
 				      mrq_clock_monotonic_ns() + ASK_NS, ret, err));
-	return ret->has_key ? MRQ_OK
-			    : mrq_fail(err, MRQ_E_DAMAGED,
-				       "the header of '%s' names an owner that its licence "
-				       "does not", file->what);
+	return ret->has_key
+		       ? MRQ_OK
+		       : mrq_fail(err, MRQ_E_DAMAGED,
+				  "the header of '%s' names an owner that its licence "
+				  "does not",
+				  file->what);
 }
 
 /* ---- revocation ---- */
@@ -145,15 +153,17 @@ mrq_session_admin_use(struct mrq_file *file, struct mrq_use_licence *ret,
 /** Content or file id of `what`, and whether the caller may revoke it. */
 static enum mrq_status
 resolve(struct mrq_session *s, const struct mrq_caller *caller, const char *what,
-	bool only_file, enum mrq_revoke *ret_kind, struct mrq_guid *ret, struct mrq_error *err)
+	bool only_file, enum mrq_revoke *ret_kind, struct mrq_guid *ret,
+	struct mrq_error *err)
 {
 	bool prefixed = !strncmp(what, "file:", 5);
 	*ret_kind = prefixed || only_file ? MRQ_REVOKE_FILE : MRQ_REVOKE_CONTENT;
 	if (mrq_guid_parse(prefixed ? what + 5 : what, ret)) {
 		if (caller->uid != 0 && caller->uid != geteuid())
-			return mrq_fail(err, MRQ_E_DENIED,
-					"revoking by identifier is for administrators; name "
-					"the file instead");
+			return mrq_fail(
+				err, MRQ_E_DENIED,
+				"revoking by identifier is for administrators; name "
+				"the file instead");
 		return MRQ_OK;
 	}
 	int fd MRQ_CLEANUP(mrq_close) = open(what, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -175,11 +185,12 @@ resolve(struct mrq_session *s, const struct mrq_caller *caller, const char *what
 }
 
 static enum mrq_status
-change_revocation(struct mrq_session *s, const struct mrq_caller *caller, const char *what,
-		  bool only_file, bool revoke, struct mrq_error *err)
+change_revocation(struct mrq_session *s, const struct mrq_caller *caller,
+		  const char *what, bool only_file, bool revoke, struct mrq_error *err)
 {
 	if (!s->authority || s->keys != MRQ_SESSION_KEYS)
-		return mrq_fail(err, MRQ_E_DENIED, "revoking needs the organisation's key");
+		return mrq_fail(err, MRQ_E_DENIED,
+				"revoking needs the organisation's key");
 	enum mrq_revoke kind;
 	struct mrq_guid id;
 	MRQ_TRY(resolve(s, caller, what, only_file, &kind, &id, err));
@@ -189,9 +200,9 @@ change_revocation(struct mrq_session *s, const struct mrq_caller *caller, const 
 	MRQ_TRY(revoke ? mrq_authority_revoke(s->authority, kind, &id, mail,
 					      mrq_session_now(s), err)
 		       : mrq_authority_unrevoke(s->authority, kind, &id, err));
-	struct mrq_audit_record r = {
-		.event = revoke ? MRQ_AUDIT_REVOKE : MRQ_AUDIT_UNREVOKE, .granted = true
-	};
+	struct mrq_audit_record r = { .event = revoke ? MRQ_AUDIT_REVOKE
+						      : MRQ_AUDIT_UNREVOKE,
+				      .granted = true };
 	if (kind == MRQ_REVOKE_FILE)
 		r.file_id = id;
 	else
@@ -246,7 +257,8 @@ enum mrq_status
 mrq_cache_list_json(struct mrq_session *s, char **ret, struct mrq_error *err)
 {
 	if (!s->cache)
-		return mrq_fail(err, MRQ_E_DENIED, "reading the licence cache is for root");
+		return mrq_fail(err, MRQ_E_DENIED,
+				"reading the licence cache is for root");
 	struct mrq_json_out out MRQ_CLEANUP(mrq_json_out_clear) = { 0 };
 	mrq_json_out_begin(&out, NULL, '[');
 	MRQ_TRY(mrq_cache_licence_each(s->cache, list_one, &out, err));
@@ -259,7 +271,8 @@ mrq_cache_forget(struct mrq_session *s, const char *mail, size_t *ret_n,
 		 struct mrq_error *err)
 {
 	if (!s->cache)
-		return mrq_fail(err, MRQ_E_DENIED, "clearing the licence cache is for root");
+		return mrq_fail(err, MRQ_E_DENIED,
+				"clearing the licence cache is for root");
 	mrq_licences_drop(s->licences, mail);
 	return mrq_cache_licence_clear(s->cache, mail, ret_n, err);
 }

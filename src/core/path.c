@@ -13,7 +13,7 @@
 #include "core/status.h"
 
 #define STATUS_XATTR "user.marque.status"
-#define STATUS_MAX 65536
+#define STATUS_MAX   65536
 
 /** Inside a mount the mount answers; false when path is in none. */
 static bool
@@ -45,7 +45,8 @@ open_regular(const char *path, int flags, int *ret, struct mrq_error *err)
 }
 
 enum mrq_status
-mrq_path_status(struct mrq_session *s, const char *path, char **ret, struct mrq_error *err)
+mrq_path_status(struct mrq_session *s, const char *path, char **ret,
+		struct mrq_error *err)
 {
 	if (ask_mount(path, ret))
 		return MRQ_OK;
@@ -53,7 +54,8 @@ mrq_path_status(struct mrq_session *s, const char *path, char **ret, struct mrq_
 	MRQ_TRY(open_regular(path, O_RDONLY, &fd, err));
 	struct mrq_container *c MRQ_CLEANUP(mrq_container_free) = NULL;
 	struct mrq_error why = { 0 };
-	enum mrq_status st = mrq_container_attach(fd, MRQ_ATTACH_READ_ONLY, path, &c, &why);
+	enum mrq_status st =
+		mrq_container_attach(fd, MRQ_ATTACH_READ_ONLY, path, &c, &why);
 	if (st != MRQ_OK && st != MRQ_E_PLAIN) {
 		if (err)
 			*err = why;
@@ -82,10 +84,10 @@ unlock(struct mrq_file *f, enum mrq_fsck mode, struct mrq_fsck_result *ret,
 	MRQ_TRY(mrq_session_admin_use(f, &use, err));
 	mrq_container_facts_get(f->container, &facts);
 	if (mode == MRQ_FSCK_ACCEPT)
-		MRQ_TRY(mrq_sequences_accept(s->sequences, &facts.file_id, facts.sequence,
-					     err));
-	enum mrq_status st = mrq_sequences_check(s->sequences, &facts.file_id, facts.sequence,
-						 f->what, err);
+		MRQ_TRY(mrq_sequences_accept(s->sequences, &facts.file_id,
+					     facts.sequence, err));
+	enum mrq_status st = mrq_sequences_check(s->sequences, &facts.file_id,
+						 facts.sequence, f->what, err);
 	ret->rolled_back = st == MRQ_E_ROLLBACK;
 	MRQ_TRY(st);
 	return mrq_container_unlock(f->container, &use.key, err);
@@ -97,7 +99,8 @@ check(struct mrq_file *f, enum mrq_fsck mode, mrq_fsck_report report, void *arg,
 {
 	MRQ_TRY(unlock(f, mode, ret, err));
 	struct mrq_check found = { 0 };
-	enum mrq_status st = mrq_container_check(f->container, report, arg, &found, err);
+	enum mrq_status st =
+		mrq_container_check(f->container, report, arg, &found, err);
 	ret->keyed = found.keyed;
 	ret->journal_replayed = found.journal_replayed;
 	ret->blocks = found.blocks;
@@ -117,7 +120,8 @@ mrq_fsck(struct mrq_session *s, const char *path, enum mrq_fsck mode,
 {
 	*ret = (struct mrq_fsck_result){ .kind = MRQ_FILE_PLAIN };
 	int fd MRQ_CLEANUP(mrq_close) = -1;
-	MRQ_TRY(open_regular(path, mode == MRQ_FSCK_REPAIR ? O_RDWR : O_RDONLY, &fd, err));
+	MRQ_TRY(open_regular(path, mode == MRQ_FSCK_REPAIR ? O_RDWR : O_RDONLY, &fd,
+			     err));
 	struct mrq_file *f = NULL;
 	MRQ_TRY(mrq_file_attach(s, fd, path, &f, err));
 	fd = -1; /* the file's now */

@@ -38,7 +38,8 @@ wait_turn(struct mrq_session *s)
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += s->settings.poll_seconds;
 	while (!s->poll_stop && !s->poll_now)
-		if (pthread_cond_timedwait(&s->poll_cond, &s->poll_lock, &until) == ETIMEDOUT)
+		if (pthread_cond_timedwait(&s->poll_cond, &s->poll_lock, &until) ==
+		    ETIMEDOUT)
 			break;
 }
 

@@ -13,8 +13,8 @@
 #include "crypto/hash.h"
 
 #define DIGEST_MAX_BYTES (512ll * 1024 * 1024) /* larger executables stay undigested */
-#define CACHE_SLOTS 256u		       /* a power of two */
-#define TRUSTED_MAX 256u
+#define CACHE_SLOTS      256u                  /* a power of two */
+#define TRUSTED_MAX      256u
 
 /** An executable, by what changes when its content changes. */
 struct exe {
@@ -37,8 +37,8 @@ struct seen {
 
 struct mrq_programs {
 	pthread_mutex_t lock;
-	struct exe exes[CACHE_SLOTS];	/* guarded by lock */
-	struct seen seen[CACHE_SLOTS];	/* guarded by lock */
+	struct exe exes[CACHE_SLOTS];  /* guarded by lock */
+	struct seen seen[CACHE_SLOTS]; /* guarded by lock */
 	char trusted[TRUSTED_MAX][65];
 	size_t n_trusted;
 	gid_t trusted_gid; /* (gid_t)-1: no such group */
@@ -88,15 +88,18 @@ add_trusted(struct mrq_programs *p, const char *value, struct mrq_error *err)
 	if (!strncmp(value, "sha256:", 7)) {
 		uint8_t sum[MRQ_SHA256_BYTES];
 		if (!mrq_hex_decode(value + 7, sum, sizeof(sum)))
-			return mrq_fail(err, MRQ_E_CONFIG,
-					"trusted program '%.80s' is not sha256: and 64 hex "
-					"digits", value);
+			return mrq_fail(
+				err, MRQ_E_CONFIG,
+				"trusted program '%.80s' is not sha256: and 64 hex "
+				"digits",
+				value);
 		mrq_hex_encode(sum, sizeof(sum), slot);
 	} else {
-		int fd MRQ_CLEANUP(mrq_close) = open(value, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+		int fd MRQ_CLEANUP(mrq_close) =
+			open(value, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 		if (fd < 0 || !digest_fd(fd, slot))
-			return mrq_fail_sys(err, "cannot digest trusted program '%.200s'",
-					    value);
+			return mrq_fail_sys(
+				err, "cannot digest trusted program '%.200s'", value);
 	}
 	p->n_trusted++;
 	return MRQ_OK;
@@ -108,7 +111,8 @@ mrq_programs_new(const struct mrq_config *config, struct mrq_programs **ret,
 {
 	struct mrq_programs *p MRQ_CLEANUP(mrq_programs_free) = calloc(1, sizeof(*p));
 	if (!p)
-		return mrq_fail(err, MRQ_E_NOMEM, "no memory for the table of programs");
+		return mrq_fail(err, MRQ_E_NOMEM,
+				"no memory for the table of programs");
 	pthread_mutex_init(&p->lock, NULL);
 	for (size_t i = 0; i < CACHE_SLOTS; i++)
 		p->seen[i].dirfd = -1;
@@ -209,15 +213,18 @@ exe_fill(const struct mrq_programs *p, int dirfd, struct exe *e)
 	struct stat st;
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return false;
-	*e = (struct exe){ .dev = st.st_dev, .ino = st.st_ino, .size = st.st_size,
-			   .mtime = st.st_mtim, .ctime = st.st_ctim };
+	*e = (struct exe){ .dev = st.st_dev,
+			   .ino = st.st_ino,
+			   .size = st.st_size,
+			   .mtime = st.st_mtim,
+			   .ctime = st.st_ctim };
 	ssize_t n = readlinkat(dirfd, "exe", e->path, sizeof(e->path) - 1);
 	e->path[n > 0 ? n : 0] = 0;
 	if (!digest_fd(fd, e->digest))
 		e->digest[0] = 0;
 	e->trusted_file = e->digest[0] && listed(p, e->digest) && st.st_uid == 0 &&
-			  !(st.st_mode & (S_IWGRP | S_IWOTH)) && (st.st_mode & S_ISGID) &&
-			  st.st_gid == p->trusted_gid;
+			  !(st.st_mode & (S_IWGRP | S_IWOTH)) &&
+			  (st.st_mode & S_ISGID) && st.st_gid == p->trusted_gid;
 	return true;
 }
 
@@ -227,7 +234,8 @@ runs_trusted(const struct mrq_programs *p, int dirfd)
 {
 	char text[4096];
 	unsigned long egid = 0, tracer = 1;
-	return p->trusted_gid != (gid_t)-1 && read_proc(dirfd, "status", text, sizeof(text)) &&
+	return p->trusted_gid != (gid_t)-1 &&
+	       read_proc(dirfd, "status", text, sizeof(text)) &&
 	       status_field(text, "\nGid:", 1, &egid) && egid == p->trusted_gid &&
 	       status_field(text, "\nTracerPid:", 0, &tracer) && tracer == 0;
 }

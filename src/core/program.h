@@ -29,8 +29,8 @@ struct mrq_program_info {
 	enum mrq_program kind;
 	pid_t tgid;
 	uid_t login_uid;
-	char path[256];	  /* of the executable, shortened; "" unknown */
-	char digest[65];  /* SHA-256 hex; "" unknown */
+	char path[256];  /* of the executable, shortened; "" unknown */
+	char digest[65]; /* SHA-256 hex; "" unknown */
 };
 
 struct mrq_programs;

@@ -19,7 +19,8 @@
 #define COPY_BYTES (1024u * 1024u)
 
 static enum mrq_status
-lookup_key(void *arg, const char *kid, struct mrq_public_key **ret, struct mrq_error *err)
+lookup_key(void *arg, const char *kid, struct mrq_public_key **ret,
+	   struct mrq_error *err)
 {
 	struct mrq_session *s = arg;
 	return mrq_authority_public_key(s->authority, kid, ret, err);
@@ -32,7 +33,8 @@ load_licence(struct mrq_file *file, struct mrq_licence **ret, struct mrq_error *
 	size_t len = 0;
 	const char *pl = mrq_container_licence(file->container, &len);
 	if (!pl)
-		return mrq_fail(err, MRQ_E_DAMAGED, "'%s' holds no whole licence", file->what);
+		return mrq_fail(err, MRQ_E_DAMAGED, "'%s' holds no whole licence",
+				file->what);
 	return mrq_licence_verify(pl, len, lookup_key, file->session, ret, err);
 }
 
@@ -59,7 +61,8 @@ change_clear(struct change *c)
 MRQ_DEFINE_CLEANUP_VALUE(change_clear, struct change)
 
 static enum mrq_status
-change_refused(const struct change *c, const struct mrq_error *why, struct mrq_error *err)
+change_refused(const struct change *c, const struct mrq_error *why,
+	       struct mrq_error *err)
 {
 	struct mrq_session *s = c->file->session;
 	struct mrq_program_info program;
@@ -73,8 +76,8 @@ change_refused(const struct change *c, const struct mrq_error *why, struct mrq_e
 		.status = why->status,
 		.reason = why->msg,
 	};
-	enum mrq_status ignored =
-		mrq_session_record(s, c->caller, c->mail, &program, r, MRQ_AUDIT_KERNEL, NULL);
+	enum mrq_status ignored = mrq_session_record(s, c->caller, c->mail, &program, r,
+						     MRQ_AUDIT_KERNEL, NULL);
 	(void)ignored;
 	mrq_refusals_note(s->refusals, c->caller->uid, c->path, why);
 	if (err)
@@ -90,11 +93,13 @@ change_begin(struct change *c, struct mrq_error *err)
 	c->policy = mrq_session_policy(s);
 	if (!c->policy || s->keys != MRQ_SESSION_KEYS)
 		return mrq_fail(err, MRQ_E_NO_KEY,
-				"no authority to change the protection of '%s'", c->path);
+				"no authority to change the protection of '%s'",
+				c->path);
 	MRQ_TRY(mrq_session_principal(s, c->caller->uid, c->mail, err));
 	enum mrq_file_kind kind = mrq_file_kind_get(c->file);
 	if (kind == MRQ_FILE_DAMAGED)
-		return mrq_fail(err, MRQ_E_DAMAGED, "the header of '%s' is damaged", c->path);
+		return mrq_fail(err, MRQ_E_DAMAGED, "the header of '%s' is damaged",
+				c->path);
 	if (kind != MRQ_FILE_PROTECTED)
 		return MRQ_OK;
 	MRQ_TRY(load_licence(c->file, &c->licence, err));
@@ -110,17 +115,19 @@ find_label(struct change *c, const char *label, struct mrq_error *err)
 	if (!label)
 		return MRQ_OK;
 	struct mrq_guid id;
-	c->to = mrq_guid_parse(label, &id) ? mrq_label_find(set->labels, set->n_labels, &id)
-					   : mrq_label_find_text(set->labels, set->n_labels,
-								 label);
+	c->to = mrq_guid_parse(label, &id)
+			? mrq_label_find(set->labels, set->n_labels, &id)
+			: mrq_label_find_text(set->labels, set->n_labels, label);
 	if (!c->to)
-		return mrq_fail(err, MRQ_E_NOT_FOUND,
-				"there is no label '%.128s'; 'marque label list' shows them",
-				label);
+		return mrq_fail(
+			err, MRQ_E_NOT_FOUND,
+			"there is no label '%.128s'; 'marque label list' shows them",
+			label);
 	if (c->to->has_children || !c->to->enabled)
-		return mrq_fail(err, MRQ_E_POLICY,
-				"label '%.128s' cannot be applied%s", c->to->name,
-				c->to->has_children ? "; choose one of its sublabels" : "");
+		return mrq_fail(err, MRQ_E_POLICY, "label '%.128s' cannot be applied%s",
+				c->to->name,
+				c->to->has_children ? "; choose one of its sublabels"
+						    : "");
 	return MRQ_OK;
 }
 
@@ -129,19 +136,23 @@ static enum mrq_status
 check_change(const struct change *c, struct mrq_error *err)
 {
 	const struct mrq_policy_set *set = c->policy->set;
-	enum mrq_change kind = mrq_label_change(set->labels, set->n_labels, c->from, c->to);
+	enum mrq_change kind =
+		mrq_label_change(set->labels, set->n_labels, c->from, c->to);
 	bool lowers = kind == MRQ_CHANGE_LOWER || kind == MRQ_CHANGE_REMOVE;
 	if (!c->to && set->mandatory)
 		return mrq_fail(err, MRQ_E_POLICY,
-				"'%s' must keep a label: labelling is mandatory", c->path);
+				"'%s' must keep a label: labelling is mandatory",
+				c->path);
 	const char *text = c->options->justification;
 	if (lowers && set->justify_downgrade && (!text || !*text))
-		return mrq_fail(err, MRQ_E_POLICY,
-				"lowering the label of '%s' needs a justification; give "
-				"one with --justification", c->path);
+		return mrq_fail(
+			err, MRQ_E_POLICY,
+			"lowering the label of '%s' needs a justification; give "
+			"one with --justification",
+			c->path);
 	if (text && strlen(text) > MRQ_TEXT_MAX)
-		return mrq_fail(err, MRQ_E_LIMIT, "a justification has at most %d bytes",
-				MRQ_TEXT_MAX);
+		return mrq_fail(err, MRQ_E_LIMIT,
+				"a justification has at most %d bytes", MRQ_TEXT_MAX);
 	return MRQ_OK;
 }
 
@@ -160,8 +171,8 @@ static enum mrq_status
 authorise(struct change *c, enum mrq_request request, enum mrq_audit_event event,
 	  struct mrq_error *err)
 {
-	MRQ_TRY(mrq_access_check(c->file, c->caller, request, event, c->path, &c->access,
-				 err));
+	MRQ_TRY(mrq_access_check(c->file, c->caller, request, event, c->path,
+				 &c->access, err));
 	return mrq_access_unlock(c->file, &c->access, c->caller, c->path, err);
 }
 
@@ -171,10 +182,15 @@ keep_request(const struct change *c, struct mrq_publish_request *ret)
 {
 	const struct mrq_licence *l = c->licence;
 	*ret = (struct mrq_publish_request){
-		.label_id = l->label_id, .template_id = l->template_id,
-		.owner = l->owner, .issuer = c->mail, .org = c->policy->set->org,
-		.grants = l->grants, .n_grants = l->n_grants,
-		.expires = l->expires, .offline_days = l->offline_days,
+		.label_id = l->label_id,
+		.template_id = l->template_id,
+		.owner = l->owner,
+		.issuer = c->mail,
+		.org = c->policy->set->org,
+		.grants = l->grants,
+		.n_grants = l->n_grants,
+		.expires = l->expires,
+		.offline_days = l->offline_days,
 	};
 }
 
@@ -185,11 +201,11 @@ relabel_protected(struct change *c, struct mrq_error *err)
 	enum mrq_effect effect = mrq_label_effect(protected_by(c), to);
 	if (!c->to || to == MRQ_LABEL_REMOVES)
 		return mrq_fail(err, MRQ_E_UNSUPPORTED,
-				"'%s' loses its protection and must be rewritten", c->path);
-	MRQ_TRY(authorise(c,
-			  effect == MRQ_EFFECT_KEEP ? MRQ_REQUEST_WRITE
-						    : MRQ_REQUEST_RELABEL,
-			  MRQ_AUDIT_LABEL, err));
+				"'%s' loses its protection and must be rewritten",
+				c->path);
+	MRQ_TRY(authorise(
+		c, effect == MRQ_EFFECT_KEEP ? MRQ_REQUEST_WRITE : MRQ_REQUEST_RELABEL,
+		MRQ_AUDIT_LABEL, err));
 	if (c->options->what_if)
 		return MRQ_OK;
 	struct mrq_grant grant;
@@ -203,14 +219,14 @@ relabel_protected(struct change *c, struct mrq_error *err)
 		request.template_id = (struct mrq_guid){ { 0 } };
 		mrq_label_request(c->policy->set, c->to, &grant, &request);
 	}
-	return mrq_file_relabel(c->file, c->caller, c->mail, &c->access.program, &request,
-				c->options->justification, c->path, err);
+	return mrq_file_relabel(c->file, c->caller, c->mail, &c->access.program,
+				&request, c->options->justification, c->path, err);
 }
 
 enum mrq_status
-mrq_file_label_set(struct mrq_file *file, const struct mrq_caller *caller, const char *label,
-		   const struct mrq_change_options *options, const char *path,
-		   struct mrq_error *err)
+mrq_file_label_set(struct mrq_file *file, const struct mrq_caller *caller,
+		   const char *label, const struct mrq_change_options *options,
+		   const char *path, struct mrq_error *err)
 {
 	struct change c MRQ_CLEANUP(change_clear) = {
 		.file = file, .caller = caller, .options = options, .path = path
@@ -226,7 +242,8 @@ mrq_file_label_set(struct mrq_file *file, const struct mrq_caller *caller, const
 	enum mrq_file_kind kind = mrq_file_kind_get(file);
 	if (kind != MRQ_FILE_PROTECTED)
 		return mrq_fail(err, MRQ_E_UNSUPPORTED,
-				"'%s' is plain and must be rewritten to be protected", path);
+				"'%s' is plain and must be rewritten to be protected",
+				path);
 	if (options->new_key)
 		return mrq_fail(err, MRQ_E_UNSUPPORTED,
 				"'%s' must be rewritten to get a new key", path);
@@ -237,17 +254,21 @@ mrq_file_label_set(struct mrq_file *file, const struct mrq_caller *caller, const
 
 /** Grants of a permission list; freed by mrq_grants_clear. */
 static enum mrq_status
-make_grants(const struct mrq_permissions *p, struct mrq_grant **ret, struct mrq_error *err)
+make_grants(const struct mrq_permissions *p, struct mrq_grant **ret,
+	    struct mrq_error *err)
 {
 	if (!p->n)
-		return mrq_fail(err, MRQ_E_INVAL, "nobody is named who may use the file");
+		return mrq_fail(err, MRQ_E_INVAL,
+				"nobody is named who may use the file");
 	if (p->n > MRQ_GRANTS_MAX)
-		return mrq_fail(err, MRQ_E_LIMIT, "more than %d permissions", MRQ_GRANTS_MAX);
+		return mrq_fail(err, MRQ_E_LIMIT, "more than %d permissions",
+				MRQ_GRANTS_MAX);
 	struct mrq_grant *grants = calloc(p->n, sizeof(*grants));
 	if (!grants)
 		return mrq_fail(err, MRQ_E_NOMEM, "no memory for permissions");
 	for (size_t i = 0; i < p->n; i++) {
-		enum mrq_status st = mrq_principal_parse(p->items[i].who, &grants[i].who, err);
+		enum mrq_status st =
+			mrq_principal_parse(p->items[i].who, &grants[i].who, err);
 		if (st != MRQ_OK) {
 			mrq_grants_clear(grants, p->n);
 			return st;
@@ -277,16 +298,20 @@ permission_request(const struct change *c, const struct mrq_permissions *p,
 		   struct grant_list *grants, struct mrq_publish_request *ret,
 		   struct mrq_error *err)
 {
-	const char *owner = p->owner			? p->owner
-			    : c->licence		? c->licence->owner
-							: c->mail;
+	const char *owner = p->owner     ? p->owner
+			    : c->licence ? c->licence->owner
+					 : c->mail;
 	if (!mrq_mail_valid(owner))
-		return mrq_fail(err, MRQ_E_INVAL, "owner '%.128s' is no mail address", owner);
+		return mrq_fail(err, MRQ_E_INVAL, "owner '%.128s' is no mail address",
+				owner);
 	MRQ_TRY(make_grants(p, &grants->items, err));
 	grants->n = p->n;
 	*ret = (struct mrq_publish_request){
-		.owner = owner, .issuer = c->mail, .org = c->policy->set->org,
-		.grants = grants->items, .n_grants = p->n,
+		.owner = owner,
+		.issuer = c->mail,
+		.org = c->policy->set->org,
+		.grants = grants->items,
+		.n_grants = p->n,
 		.expires = p->expires ? p->expires : MRQ_NEVER,
 		.offline_days = MRQ_OFFLINE_ALWAYS,
 	};
@@ -347,14 +372,15 @@ copy_content(struct mrq_file *from, struct mrq_container *to, int to_fd,
 		if (!got)
 			break;
 		MRQ_TRY(to ? mrq_container_write(to, buf.data, got, off, err)
-			   : mrq_pwrite_full(to_fd, buf.data, got, (off_t)off, "the new file",
-					     err));
+			   : mrq_pwrite_full(to_fd, buf.data, got, (off_t)off,
+					     "the new file", err));
 		off += got;
 	}
 	if (to)
 		return mrq_container_resize(to, facts.size, err);
 	if (ftruncate(to_fd, (off_t)facts.size) < 0 || fsync(to_fd) < 0)
-		return mrq_fail_sys(err, "cannot finish the plain copy of '%s'", from->what);
+		return mrq_fail_sys(err, "cannot finish the plain copy of '%s'",
+				    from->what);
 	return MRQ_OK;
 }
 
@@ -367,8 +393,8 @@ convert_protect(struct change *c, const struct mrq_publish_request *request, int
 	MRQ_TRY(mrq_session_publish(s, request, &pub, err));
 	struct mrq_container_protection p = mrq_published_protection(&pub);
 	struct mrq_container *to MRQ_CLEANUP(mrq_container_free) = NULL;
-	MRQ_TRY(mrq_container_create(new_fd, &p, s->settings.block_size, mrq_session_now(s),
-				     c->path, &to, err));
+	MRQ_TRY(mrq_container_create(new_fd, &p, s->settings.block_size,
+				     mrq_session_now(s), c->path, &to, err));
 	MRQ_TRY(copy_content(c->file, to, -1, err));
 	MRQ_TRY(mrq_container_commit(to, MRQ_COMMIT_DURABLE, err));
 	MRQ_TRY(mrq_container_settle(to, MRQ_SETTLE_SYNC, err));
@@ -378,12 +404,17 @@ convert_protect(struct change *c, const struct mrq_publish_request *request, int
 	struct mrq_program_info program;
 	mrq_session_program(s, c->caller->pid, &program);
 	struct mrq_audit_record r = {
-		.event = MRQ_AUDIT_PROTECT, .path = c->path, .file_id = facts.file_id,
-		.content_id = facts.content_id, .label_after = facts.label_id,
+		.event = MRQ_AUDIT_PROTECT,
+		.path = c->path,
+		.file_id = facts.file_id,
+		.content_id = facts.content_id,
+		.label_after = facts.label_id,
 		.label_before = c->from ? c->from->id : (struct mrq_guid){ { 0 } },
-		.granted = true, .reason = c->options->justification,
+		.granted = true,
+		.reason = c->options->justification,
 	};
-	return mrq_session_record(s, c->caller, c->mail, &program, r, MRQ_AUDIT_KERNEL, err);
+	return mrq_session_record(s, c->caller, c->mail, &program, r, MRQ_AUDIT_KERNEL,
+				  err);
 }
 
 static enum mrq_status
@@ -410,11 +441,11 @@ protect_request(struct change *c, const struct mrq_permissions *permissions,
 		return MRQ_OK;
 	}
 	if (!c->to)
-		return mrq_fail(err, MRQ_E_INVAL, "neither a label nor permissions for '%s'",
-				c->path);
-	*ret = (struct mrq_publish_request){
-		.owner = c->licence ? c->licence->owner : c->mail, .issuer = c->mail
-	};
+		return mrq_fail(err, MRQ_E_INVAL,
+				"neither a label nor permissions for '%s'", c->path);
+	*ret = (struct mrq_publish_request){ .owner = c->licence ? c->licence->owner
+								 : c->mail,
+					     .issuer = c->mail };
 	mrq_label_request(c->policy->set, c->to, grant, ret);
 	return MRQ_OK;
 }
@@ -449,8 +480,8 @@ mrq_file_convert(struct mrq_file *file, const struct mrq_caller *caller,
 }
 
 enum mrq_status
-mrq_file_rewrap(struct mrq_file *file, const struct mrq_caller *caller, const char *path,
-		struct mrq_error *err)
+mrq_file_rewrap(struct mrq_file *file, const struct mrq_caller *caller,
+		const char *path, struct mrq_error *err)
 {
 	const struct mrq_change_options none = { .justification = NULL };
 	struct change c MRQ_CLEANUP(change_clear) = {
@@ -473,8 +504,8 @@ mrq_file_rewrap(struct mrq_file *file, const struct mrq_caller *caller, const ch
 	keep_request(&c, &request);
 	request.issuer = c.licence->issuer;
 	request.content_id = c.licence->content_id;
-	return mrq_file_relabel(file, caller, c.mail, &c.access.program, &request, "rewrap",
-				path, err);
+	return mrq_file_relabel(file, caller, c.mail, &c.access.program, &request,
+				"rewrap", path, err);
 }
 
 /* ---- rename onto ---- */
@@ -484,15 +515,15 @@ rank_of_file(const struct mrq_policy_set *set, struct mrq_file *file)
 {
 	struct mrq_container_facts facts;
 	mrq_container_facts_get(file->container, &facts);
-	const struct mrq_label *l = mrq_label_find(set->labels, set->n_labels,
-						   &facts.label_id);
+	const struct mrq_label *l =
+		mrq_label_find(set->labels, set->n_labels, &facts.label_id);
 	return l ? mrq_label_rank(set->labels, set->n_labels, l) : -1;
 }
 
 /** Put moved under the very licence of target. */
 static enum mrq_status
-adopt(struct mrq_file *moved, struct mrq_file *target, const struct mrq_content_key *key,
-      struct mrq_error *err)
+adopt(struct mrq_file *moved, struct mrq_file *target,
+      const struct mrq_content_key *key, struct mrq_error *err)
 {
 	struct mrq_container_facts f;
 	mrq_container_facts_get(target->container, &f);
@@ -502,8 +533,12 @@ adopt(struct mrq_file *moved, struct mrq_file *target, const struct mrq_content_
 		return mrq_fail(err, MRQ_E_DAMAGED, "'%s' holds no whole licence",
 				target->what);
 	struct mrq_container_protection p = {
-		.content_id = f.content_id, .label_id = f.label_id, .owner = f.owner,
-		.licence_type = f.licence_type, .licence = pl, .licence_len = (uint32_t)len,
+		.content_id = f.content_id,
+		.label_id = f.label_id,
+		.owner = f.owner,
+		.licence_type = f.licence_type,
+		.licence = pl,
+		.licence_len = (uint32_t)len,
 		.content_key = key,
 	};
 	if (mrq_file_kind_get(moved) == MRQ_FILE_PROTECTED)
@@ -518,13 +553,14 @@ adopt(struct mrq_file *moved, struct mrq_file *target, const struct mrq_content_
 
 enum mrq_status
 mrq_file_succeed(struct mrq_file *moved, struct mrq_file *target,
-		 const struct mrq_caller *caller, const char *path, struct mrq_error *err)
+		 const struct mrq_caller *caller, const char *path,
+		 struct mrq_error *err)
 {
 	if (mrq_file_kind_get(target) != MRQ_FILE_PROTECTED)
 		return mrq_file_check(target, caller, MRQ_REQUEST_REPLACE, path, err);
 	struct mrq_access to MRQ_CLEANUP(mrq_access_wipe) = { .cached = false };
-	MRQ_TRY(mrq_access_check(target, caller, MRQ_REQUEST_REPLACE, MRQ_AUDIT_RENAME, path,
-				 &to, err));
+	MRQ_TRY(mrq_access_check(target, caller, MRQ_REQUEST_REPLACE, MRQ_AUDIT_RENAME,
+				 path, &to, err));
 	enum mrq_file_kind kind = mrq_file_kind_get(moved);
 	if (kind == MRQ_FILE_PLAIN)
 		return mrq_fail(err, MRQ_E_UNSUPPORTED,
@@ -538,8 +574,8 @@ mrq_file_succeed(struct mrq_file *moved, struct mrq_file *target,
 	if (rank_of_file(policy->set, moved) > rank_of_file(policy->set, target))
 		return MRQ_OK;
 	struct mrq_access from MRQ_CLEANUP(mrq_access_wipe) = { .cached = false };
-	MRQ_TRY(mrq_access_decide(moved, caller, &to.program, MRQ_REQUEST_RELABEL, path, &from,
-				  NULL, err));
+	MRQ_TRY(mrq_access_decide(moved, caller, &to.program, MRQ_REQUEST_RELABEL, path,
+				  &from, NULL, err));
 	if (!from.decision.granted)
 		return MRQ_OK;
 	MRQ_TRY(mrq_access_unlock(moved, &from, caller, path, err));

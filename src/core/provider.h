@@ -11,8 +11,8 @@
 
 /** What a client needs to mint publishing licences offline until it runs out. */
 struct mrq_publishing {
-	struct mrq_private_key *key; /* owned */
-	char *certificate;	     /* JWS, owned */
+	struct mrq_private_key *key;    /* owned */
+	char *certificate;              /* JWS, owned */
 	struct mrq_public_key *seal_to; /* organisation key, owned */
 	int64_t expires;
 };
@@ -31,9 +31,9 @@ MRQ_DEFINE_CLEANUP(mrq_revocations_free, struct mrq_revocations *)
 struct mrq_provider;
 struct mrq_provider_ops {
 	const char *name; /* "embedded", "rms" */
-	enum mrq_status (*publish)(struct mrq_provider *p, const char *subject, int64_t now,
-				   int64_t deadline_ns, struct mrq_publishing **ret,
-				   struct mrq_error *err);
+	enum mrq_status (*publish)(struct mrq_provider *p, const char *subject,
+				   int64_t now, int64_t deadline_ns,
+				   struct mrq_publishing **ret, struct mrq_error *err);
 	enum mrq_status (*use)(struct mrq_provider *p, const void *pl, size_t pl_len,
 			       const struct mrq_identity *who, int64_t now,
 			       int64_t deadline_ns, struct mrq_use_licence *ret,
@@ -41,7 +41,8 @@ struct mrq_provider_ops {
 	enum mrq_status (*policy)(struct mrq_provider *p, int64_t deadline_ns,
 				  struct mrq_policy_set **ret, struct mrq_error *err);
 	enum mrq_status (*revocations)(struct mrq_provider *p, int64_t now,
-				       int64_t deadline_ns, struct mrq_revocations **ret,
+				       int64_t deadline_ns,
+				       struct mrq_revocations **ret,
 				       struct mrq_error *err);
 	enum mrq_status (*identity)(struct mrq_provider *p, const char *mail,
 				    const char *const *groups, size_t n_groups,

@@ -9,7 +9,7 @@
 #include "base/guid.h"
 #include "core/publish.h"
 
-#define ASK_NS 30000000000ll
+#define ASK_NS             30000000000ll
 #define CERTIFICATE_MARGIN 60 /* seconds before its end at which it is renewed */
 
 /** One licence that many files share. */
@@ -24,7 +24,7 @@ struct slot {
 struct mrq_publisher {
 	pthread_mutex_t lock;
 	struct slot slots[MRQ_PUBLISH_SLOTS]; /* guarded by lock */
-	size_t next;			      /* guarded by lock */
+	size_t next;                          /* guarded by lock */
 	struct mrq_publishing *publishing;    /* guarded by lock */
 };
 
@@ -105,7 +105,8 @@ find(struct mrq_publisher *p, const struct mrq_publish_request *r, int64_t now)
 		struct slot *s = &p->slots[i];
 		if (!s->pub || !mrq_guid_equal(&s->label_id, &r->label_id) ||
 		    !mrq_guid_equal(&s->template_id, &r->template_id) ||
-		    strcmp(s->pub->owner, r->owner) != 0 || strcmp(s->issuer, r->issuer) != 0)
+		    strcmp(s->pub->owner, r->owner) != 0 ||
+		    strcmp(s->issuer, r->issuer) != 0)
 			continue;
 		if (s->files < MRQ_PUBLISH_FILES && now >= s->minted &&
 		    now < s->minted + MRQ_PUBLISH_SECONDS)
@@ -140,17 +141,24 @@ static enum mrq_status
 mint(const struct mrq_publishing *publishing, const struct mrq_publish_request *r,
      int64_t now, struct mrq_published *ret, struct mrq_error *err)
 {
-	struct mrq_published pub MRQ_CLEANUP(mrq_published_clear) = { .label_id = r->label_id,
-								       .minted = true };
+	struct mrq_published pub MRQ_CLEANUP(
+		mrq_published_clear) = { .label_id = r->label_id, .minted = true };
 	struct mrq_mint what = {
-		.content_id = r->content_id, .label_id = r->label_id,
-		.template_id = r->template_id, .grants = r->grants, .n_grants = r->n_grants,
-		.owner = r->owner, .issuer = r->issuer, .org = r->org,
-		.expires = r->expires, .offline_days = r->offline_days,
+		.content_id = r->content_id,
+		.label_id = r->label_id,
+		.template_id = r->template_id,
+		.grants = r->grants,
+		.n_grants = r->n_grants,
+		.owner = r->owner,
+		.issuer = r->issuer,
+		.org = r->org,
+		.expires = r->expires,
+		.offline_days = r->offline_days,
 	};
 	if (mrq_guid_is_nil(&what.content_id))
 		mrq_random(what.content_id.bytes, sizeof(what.content_id.bytes));
-	what.content_id.bytes[6] = (what.content_id.bytes[6] & 0x0f) | 0x40; /* version 4 */
+	what.content_id.bytes[6] =
+		(what.content_id.bytes[6] & 0x0f) | 0x40; /* version 4 */
 	what.content_id.bytes[8] = (what.content_id.bytes[8] & 0x3f) | 0x80;
 	if (!mrq_guid_is_nil(&r->content_id))
 		what.content_id = r->content_id;
@@ -216,17 +224,22 @@ mrq_publisher_get(struct mrq_publisher *p, struct mrq_provider *provider,
 		pthread_mutex_unlock(&p->lock);
 		return st;
 	}
-	return mrq_fail(err, MRQ_E_NO_KEY,
-			"the authority's publishing certificates are not valid now; look at "
-			"the clock");
+	return mrq_fail(
+		err, MRQ_E_NO_KEY,
+		"the authority's publishing certificates are not valid now; look at "
+		"the clock");
 }
 
 struct mrq_container_protection
 mrq_published_protection(const struct mrq_published *p)
 {
 	return (struct mrq_container_protection){
-		.content_id = p->content_id, .label_id = p->label_id, .owner = p->owner,
-		.licence_type = MRQ_LICENCE_JWS, .licence = p->licence,
-		.licence_len = (uint32_t)p->licence_len, .content_key = &p->key,
+		.content_id = p->content_id,
+		.label_id = p->label_id,
+		.owner = p->owner,
+		.licence_type = MRQ_LICENCE_JWS,
+		.licence = p->licence,
+		.licence_len = (uint32_t)p->licence_len,
+		.content_key = &p->key,
 	};
 }

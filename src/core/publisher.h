@@ -12,14 +12,15 @@
 #include "format/container.h"
 
 #define MRQ_PUBLISH_SECONDS 3600
-#define MRQ_PUBLISH_FILES 4096u
-#define MRQ_PUBLISH_SLOTS 256u
+#define MRQ_PUBLISH_FILES   4096u
+#define MRQ_PUBLISH_SLOTS   256u
 
 /** What is to be protected, and how. */
 struct mrq_publish_request {
 	struct mrq_guid label_id, template_id; /* nil: none */
 	const char *owner, *issuer, *org;
-	const struct mrq_grant *grants; /* ad hoc, or those of a label without protection */
+	const struct mrq_grant
+		*grants; /* ad hoc, or those of a label without protection */
 	size_t n_grants;
 	int64_t expires; /* MRQ_NEVER */
 	int32_t offline_days;
@@ -48,12 +49,10 @@ MRQ_DEFINE_CLEANUP(mrq_publisher_free, struct mrq_publisher *)
 void mrq_publisher_drop(struct mrq_publisher *p);
 
 /** Find or mint.  `subject` is what a certificate would be asked for. */
-MRQ_MUST_CHECK enum mrq_status mrq_publisher_get(struct mrq_publisher *p,
-						 struct mrq_provider *provider,
-						 const char *subject,
-						 const struct mrq_publish_request *request,
-						 int64_t now, struct mrq_published *ret,
-						 struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status
+mrq_publisher_get(struct mrq_publisher *p, struct mrq_provider *provider,
+		  const char *subject, const struct mrq_publish_request *request,
+		  int64_t now, struct mrq_published *ret, struct mrq_error *err);
 /** The container's view of a published licence; borrows from it. */
 struct mrq_container_protection mrq_published_protection(const struct mrq_published *p);
 

@@ -7,7 +7,7 @@
 
 #include "base/guid.h"
 
-#define BUCKETS 8192u	   /* a power of two */
+#define BUCKETS    8192u   /* a power of two */
 #define MEMORY_MAX 262144u /* files kept in memory; above it stored ones are dropped */
 
 struct node {
@@ -19,12 +19,13 @@ struct node {
 struct mrq_sequences {
 	pthread_mutex_t lock;
 	struct node *buckets[BUCKETS]; /* guarded by lock */
-	size_t n, pending;	       /* guarded by lock */
+	size_t n, pending;             /* guarded by lock */
 	struct mrq_cache *cache;
 };
 
 enum mrq_status
-mrq_sequences_new(struct mrq_cache *cache, struct mrq_sequences **ret, struct mrq_error *err)
+mrq_sequences_new(struct mrq_cache *cache, struct mrq_sequences **ret,
+		  struct mrq_error *err)
 {
 	struct mrq_sequences *s = calloc(1, sizeof(*s));
 	if (!s)
@@ -96,11 +97,12 @@ mrq_sequences_check(struct mrq_sequences *s, const struct mrq_guid *file_id,
 	if (!n && s->cache)
 		MRQ_TRY(mrq_cache_sequence_get(s->cache, file_id, &seen, err));
 	if (sequence < seen)
-		return mrq_fail(err, MRQ_E_ROLLBACK,
-				"'%s' is an older version than this host has seen (%llu "
-				"after %llu); if a backup was restored on purpose, run "
-				"'marque fsck --accept' on it", what,
-				(unsigned long long)sequence, (unsigned long long)seen);
+		return mrq_fail(
+			err, MRQ_E_ROLLBACK,
+			"'%s' is an older version than this host has seen (%llu "
+			"after %llu); if a backup was restored on purpose, run "
+			"'marque fsck --accept' on it",
+			what, (unsigned long long)sequence, (unsigned long long)seen);
 	return MRQ_OK;
 }
 
@@ -131,7 +133,8 @@ mrq_sequences_accept(struct mrq_sequences *s, const struct mrq_guid *file_id,
 		n->seen = n->durable = n->stored = sequence;
 	pthread_mutex_unlock(&s->lock);
 	struct mrq_cache_sequence item = { *file_id, sequence };
-	return s->cache ? mrq_cache_sequence_put(s->cache, &item, 1, MRQ_SEQUENCE_SET, err)
+	return s->cache ? mrq_cache_sequence_put(s->cache, &item, 1, MRQ_SEQUENCE_SET,
+						 err)
 			: MRQ_OK;
 }
 

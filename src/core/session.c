@@ -32,7 +32,9 @@ mrq_session_settings(const struct mrq_session *s)
 struct mrq_caller
 mrq_caller_self(void)
 {
-	return (struct mrq_caller){ .uid = geteuid(), .gid = getegid(), .pid = getpid() };
+	return (struct mrq_caller){ .uid = geteuid(),
+				    .gid = getegid(),
+				    .pid = getpid() };
 }
 
 /* ---- policy snapshot ---- */
@@ -71,7 +73,8 @@ floor_rank(const struct mrq_session *s, const struct mrq_policy_set *set)
 		for (size_t i = 0; i < lists[k]->n; i++) {
 			l = mrq_label_find_text(set->labels, set->n_labels,
 						lists[k]->items[i].value);
-			int rank = l ? mrq_label_rank(set->labels, set->n_labels, l) : -1;
+			int rank =
+				l ? mrq_label_rank(set->labels, set->n_labels, l) : -1;
 			if (rank < floor)
 				floor = rank;
 		}
@@ -109,7 +112,8 @@ mrq_session_refresh(struct mrq_session *s, bool *ret_changed, struct mrq_error *
 	*ret_changed = false;
 	if (!s->provider)
 		return MRQ_OK;
-	struct mrq_policy_ref *now MRQ_CLEANUP(mrq_policy_unref) = mrq_session_policy(s);
+	struct mrq_policy_ref *now MRQ_CLEANUP(mrq_policy_unref) =
+		mrq_session_policy(s);
 	uint64_t epoch = 0;
 	MRQ_TRY(s->provider->ops->epoch(s->provider, &epoch, err));
 	if (now && now->set->epoch == epoch)
@@ -171,9 +175,11 @@ passphrase_copy(const struct mrq_session_options *o, struct mrq_secret_buf *ret,
 		struct mrq_error *err)
 {
 	if (!o->passphrase)
-		return mrq_fail(err, MRQ_E_PASSPHRASE,
-				"the authority in '%s' is sealed with a passphrase; give it "
-				"with --passphrase-fd", o->state_dir);
+		return mrq_fail(
+			err, MRQ_E_PASSPHRASE,
+			"the authority in '%s' is sealed with a passphrase; give it "
+			"with --passphrase-fd",
+			o->state_dir);
 	MRQ_TRY(mrq_secret_buf_init(ret, o->passphrase_len, err));
 	memcpy(ret->data, o->passphrase, o->passphrase_len);
 	return MRQ_OK;
@@ -242,7 +248,8 @@ open_stores(struct mrq_session *s, struct mrq_error *err)
 	MRQ_TRY(machine_key(s, "licence-cache", &key, err));
 	struct mrq_cache_options options = { .max_licences = s->config->max_licences };
 	MRQ_TRY(mrq_cache_open(s->state_dir, &key, &options, &s->cache, err));
-	MRQ_TRY(mrq_cache_clock_note(s->cache, mrq_session_now(s), &s->highest_clock, err));
+	MRQ_TRY(mrq_cache_clock_note(s->cache, mrq_session_now(s), &s->highest_clock,
+				     err));
 	char host[256] = "localhost";
 	(void)gethostname(host, sizeof(host) - 1);
 	struct mrq_audit_options audit = {
@@ -257,7 +264,8 @@ open_stores(struct mrq_session *s, struct mrq_error *err)
 }
 
 static enum mrq_status
-set_paths(struct mrq_session *s, const struct mrq_session_options *o, struct mrq_error *err)
+set_paths(struct mrq_session *s, const struct mrq_session_options *o,
+	  struct mrq_error *err)
 {
 	if (!o->state_dir)
 		return mrq_fail(err, MRQ_E_INVAL, "a session needs a state folder");
@@ -310,10 +318,12 @@ check_labels(const struct mrq_session *s, const struct mrq_policy_set *set,
 		for (size_t i = 0; i < lists[k]->n; i++) {
 			const char *name = lists[k]->items[i].value;
 			if (!mrq_label_find_text(set->labels, set->n_labels, name))
-				return mrq_fail(err, MRQ_E_CONFIG,
-						"%s names label '%.128s', which does not "
-						"exist; 'marque label list' shows those that "
-						"do", s->config_file, name);
+				return mrq_fail(
+					err, MRQ_E_CONFIG,
+					"%s names label '%.128s', which does not "
+					"exist; 'marque label list' shows those that "
+					"do",
+					s->config_file, name);
 		}
 	}
 	return MRQ_OK;
@@ -412,19 +422,20 @@ mrq_session_reload(struct mrq_session *s, struct mrq_error *err)
 /* ---- principals, refusals, records ---- */
 
 enum mrq_status
-mrq_session_principal(struct mrq_session *s, uid_t uid, char ret[static MRQ_MAIL_MAX + 1],
-		      struct mrq_error *err)
+mrq_session_principal(struct mrq_session *s, uid_t uid,
+		      char ret[static MRQ_MAIL_MAX + 1], struct mrq_error *err)
 {
 	if (!s->org)
-		return mrq_fail(err, MRQ_E_NO_KEY, "no authority: nobody has a mail here");
+		return mrq_fail(err, MRQ_E_NO_KEY,
+				"no authority: nobody has a mail here");
 	pthread_rwlock_t *held MRQ_CLEANUP(pthread_rwlock_unlock) = &s->config_lock;
 	pthread_rwlock_rdlock(held);
 	return mrq_identity_mail(s->config, s->org, uid, ret, err);
 }
 
 enum mrq_status
-mrq_session_why(struct mrq_session *s, uid_t uid, const char *path, char *ret, size_t len,
-		struct mrq_error *err)
+mrq_session_why(struct mrq_session *s, uid_t uid, const char *path, char *ret,
+		size_t len, struct mrq_error *err)
 {
 	return mrq_refusals_find(s->refusals, uid, path, ret, len, err);
 }
@@ -457,7 +468,8 @@ mrq_session_audit(struct mrq_session *s, const struct mrq_caller *caller,
 	if (mrq_session_principal(s, caller->uid, mail, NULL) != MRQ_OK)
 		mail[0] = 0;
 	mrq_session_program(s, caller->pid, &program);
-	return mrq_session_record(s, caller, mail, &program, *record, MRQ_AUDIT_KERNEL, err);
+	return mrq_session_record(s, caller, mail, &program, *record, MRQ_AUDIT_KERNEL,
+				  err);
 }
 
 void

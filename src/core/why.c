@@ -17,7 +17,7 @@ struct refusal {
 struct mrq_refusals {
 	pthread_mutex_t lock;
 	struct refusal *ring[MRQ_REFUSALS_MAX]; /* guarded by lock */
-	size_t next;				/* guarded by lock */
+	size_t next;                            /* guarded by lock */
 };
 
 enum mrq_status
@@ -69,8 +69,8 @@ mrq_refusals_note(struct mrq_refusals *r, uid_t uid, const char *path,
 }
 
 enum mrq_status
-mrq_refusals_find(struct mrq_refusals *r, uid_t uid, const char *path, char *ret, size_t len,
-		  struct mrq_error *err)
+mrq_refusals_find(struct mrq_refusals *r, uid_t uid, const char *path, char *ret,
+		  size_t len, struct mrq_error *err)
 {
 	pthread_mutex_t *held MRQ_CLEANUP(pthread_mutex_unlock) = &r->lock;
 	pthread_mutex_lock(held);

@@ -23,7 +23,7 @@ void mrq_refusals_note(struct mrq_refusals *r, uid_t uid, const char *path,
 		       const struct mrq_error *why);
 /** The newest of a uid, for a path or any (NULL); MRQ_E_NOT_FOUND. */
 MRQ_MUST_CHECK enum mrq_status mrq_refusals_find(struct mrq_refusals *r, uid_t uid,
-						 const char *path, char *ret, size_t len,
-						 struct mrq_error *err);
+						 const char *path, char *ret,
+						 size_t len, struct mrq_error *err);
 
 #endif

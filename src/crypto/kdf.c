@@ -9,9 +9,9 @@
 #include <assert.h>
 #include <string.h>
 
-#define PURPOSE_MAX	   16
+#define PURPOSE_MAX        16
 #define PUBLISHING_KID_MAX 64
-#define INFO_MAX    (PURPOSE_MAX + 1 + sizeof(struct mrq_guid) + sizeof(uint32_t))
+#define INFO_MAX           (PURPOSE_MAX + 1 + sizeof(struct mrq_guid) + sizeof(uint32_t))
 
 /* Not EVP_KDF: it allocates, and so could fail where the callers cannot. */
 void

@@ -16,11 +16,11 @@
  */
 #include "secret.h"
 
-#define MRQ_KID_TEXT 44    /* bytes of a key id with its NUL */
-#define MRQ_JWK_MAX  512   /* bytes of a public key as JWK JSON */
+#define MRQ_KID_TEXT 44  /* bytes of a key id with its NUL */
+#define MRQ_JWK_MAX  512 /* bytes of a public key as JWK JSON */
 /* A compact JWS: big enough for a revocation list of 150,000.  More is MRQ_E_LIMIT. */
 #define MRQ_JWS_MAX 8388608
-#define MRQ_JWE_MAX  4096  /* bytes of a compact JWE; more is MRQ_E_LIMIT */
+#define MRQ_JWE_MAX 4096 /* bytes of a compact JWE; more is MRQ_E_LIMIT */
 
 struct mrq_private_key;
 struct mrq_public_key;

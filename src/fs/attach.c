@@ -118,7 +118,8 @@ mrq_attach_hold(struct mrq_inode *ino)
 {
 	struct stat st;
 	(void)pthread_mutex_lock(&ino->lock);
-	if (ino->users == 0 && ino->known && fstat(ino->fd, &st) == 0 && moved(ino, &st))
+	if (ino->users == 0 && ino->known && fstat(ino->fd, &st) == 0 &&
+	    moved(ino, &st))
 		ino->stale = true;
 	ino->users++;
 	(void)pthread_mutex_unlock(&ino->lock);
@@ -188,7 +189,8 @@ mrq_attach_changed(struct mrq_fs *fs, struct mrq_inode *ino, const struct stat *
 
 /** Read the facts of a file that is not attached.  Caller holds ino->lock. */
 static enum mrq_status
-load_facts(struct mrq_fs *fs, struct mrq_inode *ino, struct stat *st, struct mrq_error *err)
+load_facts(struct mrq_fs *fs, struct mrq_inode *ino, struct stat *st,
+	   struct mrq_error *err)
 {
 	struct mrq_facts facts;
 	int fd MRQ_CLEANUP(mrq_close) = mrq_path_reopen(ino->fd, O_RDONLY | O_NONBLOCK);

@@ -17,7 +17,8 @@
 
 /** Begin to use the file's content or facts: attaches when needed. Regular files only. */
 MRQ_MUST_CHECK enum mrq_status mrq_attach_get(struct mrq_fs *fs, struct mrq_inode *ino,
-					      struct mrq_file **ret, struct mrq_error *err);
+					      struct mrq_file **ret,
+					      struct mrq_error *err);
 /** As mrq_attach_get for a file just made by mrq_file_create, which becomes the inode's. */
 void mrq_attach_adopt(struct mrq_inode *ino, struct mrq_file *file);
 /** As mrq_attach_get when it is attached already, else NULL. */
@@ -31,11 +32,13 @@ void mrq_attach_put(struct mrq_fs *fs, struct mrq_inode *ino);
  * True when the backing file (its present stat in *st) was changed behind the mount while nobody used it;
  * then the inode is detached, and what is asked of it later is answered ESTALE.
  */
-bool mrq_attach_changed(struct mrq_fs *fs, struct mrq_inode *ino, const struct stat *st);
+bool mrq_attach_changed(struct mrq_fs *fs, struct mrq_inode *ino,
+			const struct stat *st);
 
 /** Kind and plaintext size of a regular file whose stat is *st; st->st_size becomes the latter. */
-MRQ_MUST_CHECK enum mrq_status mrq_attach_facts(struct mrq_fs *fs, struct mrq_inode *ino,
-						struct stat *st, enum mrq_file_kind *ret,
+MRQ_MUST_CHECK enum mrq_status mrq_attach_facts(struct mrq_fs *fs,
+						struct mrq_inode *ino, struct stat *st,
+						enum mrq_file_kind *ret,
 						struct mrq_error *err);
 /** All facts of a regular file, for audit records. */
 MRQ_MUST_CHECK enum mrq_status mrq_attach_all_facts(struct mrq_fs *fs,
@@ -51,9 +54,8 @@ void mrq_attach_trim(struct mrq_inode *ino);
  * Put another file in the place of the attached one, which goes when nobody uses it any more.  Caller
  * is a user and holds ino->io exclusively.
  */
-MRQ_MUST_CHECK enum mrq_status mrq_attach_replace(struct mrq_inode *ino,
-						  struct mrq_file *file,
-						  struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status
+mrq_attach_replace(struct mrq_inode *ino, struct mrq_file *file, struct mrq_error *err);
 
 /** Clear set-user-ID and, when executable by the group, set-group-ID. */
 void mrq_attach_kill_priv(struct mrq_inode *ino);

@@ -19,8 +19,8 @@ mrq_audit_facts(struct mrq_fs *fs, struct mrq_inode *ino, struct mrq_facts *ret)
 
 void
 mrq_audit_name(const struct mrq_call *call, enum mrq_audit_event event,
-	       const struct mrq_facts *facts, struct mrq_inode *parent, const char *name,
-	       struct mrq_inode *new_parent, const char *new_name)
+	       const struct mrq_facts *facts, struct mrq_inode *parent,
+	       const char *name, struct mrq_inode *new_parent, const char *new_name)
 {
 	struct mrq_fs *fs = call->fs;
 	char path[MRQ_FS_PATH_MAX], new_path[MRQ_FS_PATH_MAX];

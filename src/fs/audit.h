@@ -11,6 +11,7 @@ bool mrq_audit_facts(struct mrq_fs *fs, struct mrq_inode *ino, struct mrq_facts 
 /** Record DELETE or RENAME (with a new name); a log that fails counts its gap itself. */
 void mrq_audit_name(const struct mrq_call *call, enum mrq_audit_event event,
 		    const struct mrq_facts *facts, struct mrq_inode *parent,
-		    const char *name, struct mrq_inode *new_parent, const char *new_name);
+		    const char *name, struct mrq_inode *new_parent,
+		    const char *new_name);
 
 #endif

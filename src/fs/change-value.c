@@ -37,7 +37,8 @@ parse_flags(char *text, struct mrq_change_value *v, struct mrq_error *err)
 		else
 			return mrq_fail(err, MRQ_E_INVAL,
 					"'%.32s' is none of what-if, new-key, "
-					"justification=TEXT", at);
+					"justification=TEXT",
+					at);
 		at = next;
 	}
 	if (strlen(v->name) > MRQ_NAME_MAX)
@@ -56,7 +57,8 @@ parse_grants(const struct mrq_json_node *grants, struct mrq_change_value *v,
 	for (const struct mrq_json_node *g = grants->child; g; g = g->next)
 		n++;
 	if (n == 0 || n > MRQ_CHANGE_GRANTS_MAX)
-		return mrq_fail(err, MRQ_E_INVAL, "'grants' has %zu entries, not 1 to %u", n,
+		return mrq_fail(err, MRQ_E_INVAL,
+				"'grants' has %zu entries, not 1 to %u", n,
 				MRQ_CHANGE_GRANTS_MAX);
 	v->items = calloc(n, sizeof(*v->items));
 	if (!v->items)
@@ -83,8 +85,8 @@ is_true(const struct mrq_json_node *root, const char *name)
 }
 
 static enum mrq_status
-parse_permissions(const char *value, size_t len, int64_t now, struct mrq_change_value *v,
-		  struct mrq_error *err)
+parse_permissions(const char *value, size_t len, int64_t now,
+		  struct mrq_change_value *v, struct mrq_error *err)
 {
 	MRQ_TRY(mrq_json_doc_parse(value, len, &v->doc, err));
 	const struct mrq_json_node *root = mrq_json_doc_root(v->doc);

@@ -14,16 +14,16 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 
-#define MRQ_CHANGE_VALUE_MAX 65536u
+#define MRQ_CHANGE_VALUE_MAX  65536u
 #define MRQ_CHANGE_GRANTS_MAX 1024u
 
 struct mrq_change_value {
-	char *text;	  /* owned copy that the rest points into */
+	char *text;       /* owned copy that the rest points into */
 	const char *name; /* label; "" to remove; NULL with permissions */
 	struct mrq_change_options options;
 	struct mrq_permissions permissions; /* n 0: none */
-	struct mrq_permission *items;	    /* owned */
-	struct mrq_json_doc *doc;	    /* owned */
+	struct mrq_permission *items;       /* owned */
+	struct mrq_json_doc *doc;           /* owned */
 };
 void mrq_change_value_clear(struct mrq_change_value *v);
 MRQ_DEFINE_CLEANUP_VALUE(mrq_change_value_clear, struct mrq_change_value)

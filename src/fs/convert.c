@@ -49,7 +49,8 @@ temp_make(int dirfd, struct temp *ret, struct mrq_error *err)
 			       (unsigned long long)r);
 		ret->dirfd = dirfd;
 		ret->fd = openat(dirfd, ret->name,
-				 O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+				 O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+				 0600);
 		if (ret->fd >= 0)
 			return MRQ_OK;
 		ret->name[0] = '\0';
@@ -69,8 +70,9 @@ copy_xattrs(const char *from, int to, struct mrq_error *err)
 		return mrq_fail(err, MRQ_E_NOMEM, "no memory for attributes");
 	ssize_t len = listxattr(from, names, XATTR_LIST_MAX);
 	if (len < 0)
-		return errno == ENOTSUP ? MRQ_OK
-					: mrq_fail_sys(err, "cannot list the attributes");
+		return errno == ENOTSUP
+			       ? MRQ_OK
+			       : mrq_fail_sys(err, "cannot list the attributes");
 	for (const char *n = names; n < names + len; n += strlen(n) + 1) {
 		ssize_t size = getxattr(from, n, value, XATTR_MAX);
 		if (size < 0 && errno == ENODATA)
@@ -101,17 +103,20 @@ copy_metadata(const struct mrq_inode *ino, const struct stat *st, int to,
 /** Take the name over, if it still leads to ino, and put the new inode under the node. */
 static enum mrq_status
 take_place(struct mrq_fs *fs, struct mrq_inode *ino, const struct mrq_inode *parent,
-	   const char *name, const struct stat *old, struct temp *temp, struct mrq_error *err)
+	   const char *name, const struct stat *old, struct temp *temp,
+	   struct mrq_error *err)
 {
 	struct stat now, fresh;
 	if (fstatat(parent->fd, name, &now, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    now.st_dev != old->st_dev || now.st_ino != old->st_ino)
-		return mrq_fail(err, MRQ_E_BUSY, "'%s' was renamed meanwhile; try again", name);
+		return mrq_fail(err, MRQ_E_BUSY,
+				"'%s' was renamed meanwhile; try again", name);
 	int fd MRQ_CLEANUP(mrq_close) = mrq_path_reopen(temp->fd, O_PATH);
 	if (fd < 0 || fstat(temp->fd, &fresh) < 0)
 		return mrq_fail_errno(err, errno);
 	if (renameat(temp->dirfd, temp->name, parent->fd, name) < 0)
-		return mrq_fail_sys(err, "cannot put the new file in place of '%s'", name);
+		return mrq_fail_sys(err, "cannot put the new file in place of '%s'",
+				    name);
 	temp->name[0] = '\0';
 	return mrq_table_rebase(fs->table, ino, fd, &fresh, err);
 }
@@ -147,14 +152,16 @@ convert_used(const struct mrq_call *call, struct mrq_inode *ino, struct mrq_file
 		return mrq_fail_errno(err, errno);
 	mrq_path_of(call->fs->table, ino, path);
 	if (st.st_nlink > 1)
-		return mrq_fail(err, MRQ_E_UNSUPPORTED,
-				"'%s' has several names (hard links), which a new file would "
-				"part; remove the others first", path);
+		return mrq_fail(
+			err, MRQ_E_UNSUPPORTED,
+			"'%s' has several names (hard links), which a new file would "
+			"part; remove the others first",
+			path);
 	struct temp temp MRQ_CLEANUP(temp_clear) = { .fd = -1 };
 	/* A folder handle is O_PATH: good for *at calls, not for fsync. */
 	MRQ_TRY(temp_make(parent->fd, &temp, err));
-	MRQ_TRY(mrq_file_convert(file, &call->who, direction, label, permissions, options,
-				 path, temp.fd, err));
+	MRQ_TRY(mrq_file_convert(file, &call->who, direction, label, permissions,
+				 options, path, temp.fd, err));
 	if (options->what_if)
 		return MRQ_OK;
 	MRQ_TRY(copy_metadata(ino, &st, temp.fd, err));
@@ -162,17 +169,21 @@ convert_used(const struct mrq_call *call, struct mrq_inode *ino, struct mrq_file
 	(void)pthread_rwlock_wrlock(&ino->io);
 	enum mrq_status s = take_place(call->fs, ino, parent, name, &st, &temp, err);
 	(void)pthread_rwlock_unlock(&ino->io);
-	if (s == MRQ_OK) /* whoever attached the old one meanwhile gave up waiting or is busy */
+	if (s ==
+	    MRQ_OK) /* whoever attached the old one meanwhile gave up waiting or is busy */
 		s = release_content(ino, err);
-	int dir MRQ_CLEANUP(mrq_close) = mrq_path_reopen(parent->fd, O_RDONLY | O_DIRECTORY);
+	int dir MRQ_CLEANUP(mrq_close) =
+		mrq_path_reopen(parent->fd, O_RDONLY | O_DIRECTORY);
 	if (s == MRQ_OK && dir >= 0 && fsync(dir) < 0)
-		return mrq_fail_sys(err, "cannot make the new name of '%s' durable", path);
+		return mrq_fail_sys(err, "cannot make the new name of '%s' durable",
+				    path);
 	return s;
 }
 
 enum mrq_status
-mrq_convert(const struct mrq_call *call, struct mrq_inode *ino, enum mrq_convert direction,
-	    const char *label, const struct mrq_permissions *permissions,
+mrq_convert(const struct mrq_call *call, struct mrq_inode *ino,
+	    enum mrq_convert direction, const char *label,
+	    const struct mrq_permissions *permissions,
 	    const struct mrq_change_options *options, struct mrq_error *err)
 {
 	struct mrq_fs *fs = call->fs;
@@ -182,8 +193,8 @@ mrq_convert(const struct mrq_call *call, struct mrq_inode *ino, enum mrq_convert
 	MRQ_TRY(mrq_path_place(fs->table, ino, &parent, &name, err));
 	enum mrq_status s = mrq_attach_get(fs, ino, &file, err);
 	if (s == MRQ_OK) {
-		s = convert_used(call, ino, file, parent, name, direction, label, permissions,
-				 options, err);
+		s = convert_used(call, ino, file, parent, name, direction, label,
+				 permissions, options, err);
 		mrq_attach_put(fs, ino);
 	}
 	mrq_inode_unref(fs, parent, 1);

@@ -16,11 +16,10 @@
  * Returns MRQ_OK; MRQ_E_BUSY when it is open; MRQ_E_UNSUPPORTED when it has several names; else as
  * mrq_file_convert.
  */
-MRQ_MUST_CHECK enum mrq_status mrq_convert(const struct mrq_call *call,
-					   struct mrq_inode *ino,
-					   enum mrq_convert direction, const char *label,
-					   const struct mrq_permissions *permissions,
-					   const struct mrq_change_options *options,
-					   struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status
+mrq_convert(const struct mrq_call *call, struct mrq_inode *ino,
+	    enum mrq_convert direction, const char *label,
+	    const struct mrq_permissions *permissions,
+	    const struct mrq_change_options *options, struct mrq_error *err);
 
 #endif

@@ -13,14 +13,14 @@
 
 #include "reply.h"
 
-#define GROUPS_MAX	65536u /* NGROUPS_MAX of the kernel */
+#define GROUPS_MAX      65536u /* NGROUPS_MAX of the kernel */
 #define STATUS_TEXT_MAX (1024u * 1024u)
 
 /** What this thread is now. */
 static _Thread_local struct {
 	uid_t uid;
 	gid_t gid;
-	bool switched;	 /* uid or gid is not the daemon's */
+	bool switched;   /* uid or gid is not the daemon's */
 	size_t n_groups; /* supplementary groups set on this thread */
 	bool groups_own; /* setgroups was called here */
 	mode_t umask;
@@ -176,8 +176,8 @@ mrq_creds_access(const struct mrq_call *call, int fd, int mask, struct mrq_error
 {
 	if (!call->fs->root || call->who.uid == 0)
 		return MRQ_OK;
-	int r = MRQ_AS_CALLER(call, MRQ_CREDS_NO_GROUPS,
-			      (int)syscall(SYS_faccessat2, fd, "", mask,
-					   AT_EACCESS | AT_EMPTY_PATH));
+	int r = MRQ_AS_CALLER(
+		call, MRQ_CREDS_NO_GROUPS,
+		(int)syscall(SYS_faccessat2, fd, "", mask, AT_EACCESS | AT_EMPTY_PATH));
 	return r < 0 ? mrq_fail_errno(err, errno) : MRQ_OK;
 }

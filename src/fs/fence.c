@@ -111,8 +111,8 @@ mrq_fence_close(struct mrq_fs *fs, struct mrq_inode *ino, bool mounted)
 static bool
 withdraws(enum mrq_status st)
 {
-	return st != MRQ_OK && st != MRQ_E_NOMEM && st != MRQ_E_SYS && st != MRQ_E_BUSY &&
-	       st != MRQ_E_AUDIT && st != MRQ_E_LIMIT;
+	return st != MRQ_OK && st != MRQ_E_NOMEM && st != MRQ_E_SYS &&
+	       st != MRQ_E_BUSY && st != MRQ_E_AUDIT && st != MRQ_E_LIMIT;
 }
 
 bool

@@ -29,8 +29,8 @@ void mrq_fence_close(struct mrq_fs *fs, struct mrq_inode *ino, bool mounted);
  * May a request by handle go on?  Caller holds ino->io (shared suffices).  writeback: it is a
  * WRITE of the page cache.
  */
-MRQ_MUST_CHECK enum mrq_status mrq_fence_pass(const struct mrq_inode *ino, bool writeback,
-					      struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status mrq_fence_pass(const struct mrq_inode *ino,
+					      bool writeback, struct mrq_error *err);
 /** Park an OPEN on an inode that drains; false when it does not drain (p stays the caller's). */
 bool mrq_fence_park(struct mrq_inode *ino, struct mrq_parked *p);
 

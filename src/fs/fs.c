@@ -15,10 +15,10 @@
 #include "notify.h"
 #include "settle.h"
 
-#define TIMEOUT_DEFAULT	       1.0 /* seconds */
+#define TIMEOUT_DEFAULT        1.0 /* seconds */
 #define SETTLE_SECONDS_DEFAULT 5u
-#define THREADS_MIN	       4u
-#define DRAIN_PAUSE_NS	       20000000L
+#define THREADS_MIN            4u
+#define DRAIN_PAUSE_NS         20000000L
 
 static void
 resolve_options(struct mrq_fs_options *o)
@@ -167,8 +167,8 @@ mrq_fs_drain(struct mrq_fs *fs, unsigned timeout_ms, struct mrq_error *err)
 	}
 	if (left > 0) {
 		atomic_store(&fs->draining, false);
-		return mrq_fail(err, MRQ_E_BUSY, "%lu files of '%s' are still open", left,
-				fs->mount_point);
+		return mrq_fail(err, MRQ_E_BUSY, "%lu files of '%s' are still open",
+				left, fs->mount_point);
 	}
 	return mrq_fs_flush(fs, err);
 }

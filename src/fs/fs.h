@@ -31,9 +31,9 @@ struct mrq_fs_options {
 	bool allow_other; /* several users: act with the caller's identity */
 	bool read_only;
 	bool shared; /* other hosts write too: no writeback cache, timeouts 0 unless given */
-	double attr_timeout;  /* seconds; negative: default (1.0, shared 0) */
-	double entry_timeout; /* seconds; negative: default (1.0, shared 0) */
-	unsigned threads;     /* workers; 0: default; at most MRQ_FS_THREADS_MAX */
+	double attr_timeout;     /* seconds; negative: default (1.0, shared 0) */
+	double entry_timeout;    /* seconds; negative: default (1.0, shared 0) */
+	unsigned threads;        /* workers; 0: default; at most MRQ_FS_THREADS_MAX */
 	unsigned settle_seconds; /* pause of the settler; 0: default (5) */
 };
 
@@ -42,23 +42,23 @@ struct mrq_settler;  /* settle.h */
 struct mrq_notifier; /* notify.h */
 
 struct mrq_fs {
-	struct mrq_session *session; /* borrowed */
+	struct mrq_session *session;   /* borrowed */
 	struct mrq_fs_options options; /* defaults resolved */
-	int source_fd;	   /* root of the source tree, O_PATH; owned */
-	char *source;	   /* its path, for messages */
-	char *mount_point; /* absolute */
-	bool root;	   /* runs as root: acts with the callers' identities */
+	int source_fd;                 /* root of the source tree, O_PATH; owned */
+	char *source;                  /* its path, for messages */
+	char *mount_point;             /* absolute */
+	bool root; /* runs as root: acts with the callers' identities */
 	struct mrq_table *table;
 	struct mrq_settler *settler;
 	struct mrq_notifier *notifier;
 	pthread_mutex_t run_lock;
-	pthread_cond_t run_end;	 /* with run_lock: the session is to end */
+	pthread_cond_t run_end;  /* with run_lock: the session is to end */
 	struct fuse_session *se; /* set by mrq_fs_run and mrq_fs_start; borrowed */
 	atomic_bool stopping;
-	atomic_bool draining;	/* no new opens */
-	atomic_ulong handles;	/* open files and folders */
-	atomic_ulong requests;	/* served so far */
-	atomic_ulong fenced;	/* inodes whose rights were withdrawn so far */
+	atomic_bool draining;  /* no new opens */
+	atomic_ulong handles;  /* open files and folders */
+	atomic_ulong requests; /* served so far */
+	atomic_ulong fenced;   /* inodes whose rights were withdrawn so far */
 	atomic_bool writeback, killpriv_v2; /* as agreed with the kernel */
 };
 

@@ -99,8 +99,7 @@ mrq_fh_close(struct mrq_fs *fs, struct mrq_fh *fh)
 	(void)pthread_mutex_lock(&ino->lock);
 	unlist(fh);
 	bool unsettled = fh->writes && ino->writers == 0 && ino->file &&
-			 ino->fence == MRQ_FENCE_NONE &&
-			 !mrq_file_settled(ino->file);
+			 ino->fence == MRQ_FENCE_NONE && !mrq_file_settled(ino->file);
 	(void)pthread_mutex_unlock(&ino->lock);
 	if (unsettled)
 		mrq_settle_later(fs, ino);

@@ -7,7 +7,7 @@
 #include "inode.h"
 
 struct mrq_fh {
-	struct mrq_inode *ino; /* referred to */
+	struct mrq_inode *ino;    /* referred to */
 	struct mrq_handle *right; /* guarded by ino->lock; NULL once fenced */
 	struct mrq_caller who;
 	enum mrq_request request;
@@ -28,16 +28,17 @@ bool mrq_handle_writes(int flags);
  * right, and lists it with the inode, unless that was fenced meanwhile (MRQ_E_BUSY: try again).
  */
 MRQ_MUST_CHECK enum mrq_status mrq_fh_new(const struct mrq_call *call,
-					  struct mrq_inode *ino, struct mrq_handle *right,
-					  int flags, struct mrq_fh **ret,
-					  struct mrq_error *err);
+					  struct mrq_inode *ino,
+					  struct mrq_handle *right, int flags,
+					  struct mrq_fh **ret, struct mrq_error *err);
 /** The kernel closed it. */
 void mrq_fh_close(struct mrq_fs *fs, struct mrq_fh *fh);
 void mrq_fh_unref(struct mrq_fs *fs, struct mrq_fh *fh);
 
 /** Every handle of an inode, each with a reference; *ret malloc'ed. */
-MRQ_MUST_CHECK enum mrq_status mrq_fh_collect(struct mrq_inode *ino, struct mrq_fh ***ret,
-					      size_t *ret_n, struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status mrq_fh_collect(struct mrq_inode *ino,
+					      struct mrq_fh ***ret, size_t *ret_n,
+					      struct mrq_error *err);
 /** mrq_handle_recheck, with no lock held; MRQ_OK when it is fenced already. */
 MRQ_MUST_CHECK enum mrq_status mrq_fh_recheck(struct mrq_fh *fh, struct mrq_error *err);
 /** Take the rights of all handles of an inode away; caller holds ino->io exclusively. */

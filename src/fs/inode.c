@@ -18,8 +18,10 @@ struct mrq_stamp
 mrq_stamp_of(const struct stat *st)
 {
 	return (struct mrq_stamp){
-		.mtime_ns = st->st_mtim.tv_sec * INT64_C(1000000000) + st->st_mtim.tv_nsec,
-		.ctime_ns = st->st_ctim.tv_sec * INT64_C(1000000000) + st->st_ctim.tv_nsec,
+		.mtime_ns =
+			st->st_mtim.tv_sec * INT64_C(1000000000) + st->st_mtim.tv_nsec,
+		.ctime_ns =
+			st->st_ctim.tv_sec * INT64_C(1000000000) + st->st_ctim.tv_nsec,
 		.size = (uint64_t)st->st_size,
 	};
 }
@@ -123,8 +125,8 @@ inode_locks_init(struct mrq_inode *ino)
 	pthread_rwlockattr_t attr;
 	(void)pthread_rwlockattr_init(&attr);
 	/* Or settling would wait for ever behind a steady stream of requests. */
-	(void)pthread_rwlockattr_setkind_np(&attr,
-					    PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	(void)pthread_rwlockattr_setkind_np(
+		&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
 	(void)pthread_rwlock_init(&ino->io, &attr);
 	(void)pthread_rwlockattr_destroy(&attr);
 }
@@ -162,7 +164,8 @@ inode_free(struct mrq_fs *fs, struct mrq_inode *ino)
 }
 
 enum mrq_status
-mrq_table_new(struct mrq_fs *fs, int root_fd, struct mrq_table **ret, struct mrq_error *err)
+mrq_table_new(struct mrq_fs *fs, int root_fd, struct mrq_table **ret,
+	      struct mrq_error *err)
 {
 	struct stat st;
 	if (fstat(root_fd, &st) < 0)
@@ -290,8 +293,8 @@ mrq_table_detach(struct mrq_table *t, struct mrq_inode *ino)
 }
 
 enum mrq_status
-mrq_table_rebase(struct mrq_table *t, struct mrq_inode *ino, int fd, const struct stat *st,
-		 struct mrq_error *err)
+mrq_table_rebase(struct mrq_table *t, struct mrq_inode *ino, int fd,
+		 const struct stat *st, struct mrq_error *err)
 {
 	/* dup3 swaps the description under the same number: nobody sees a closed one. */
 	if (dup3(fd, ino->fd, O_CLOEXEC) < 0)
@@ -374,7 +377,8 @@ mrq_inode_unref(struct mrq_fs *fs, struct mrq_inode *ino, unsigned long n)
 		/* The last reference goes under the lock under which a lookup would find it. */
 		(void)pthread_mutex_lock(&t->lock);
 		unsigned long refs = atomic_load(&ino->refs);
-		bool last = n >= refs && atomic_compare_exchange_strong(&ino->refs, &refs, 0);
+		bool last = n >= refs &&
+			    atomic_compare_exchange_strong(&ino->refs, &refs, 0);
 		if (last)
 			unlist(t, ino);
 		(void)pthread_mutex_unlock(&t->lock);

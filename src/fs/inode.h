@@ -33,48 +33,51 @@ bool mrq_stamp_equal(const struct mrq_stamp *a, const struct mrq_stamp *b);
 /** Withdrawal of rights; DESIGN: fence.h has the states. */
 enum mrq_fence { MRQ_FENCE_NONE, MRQ_FENCE_DRAINING, MRQ_FENCE_CLOSED };
 
-struct mrq_fh;	   /* handle.h */
+struct mrq_fh;     /* handle.h */
 struct mrq_parked; /* notify.h */
 
 struct mrq_inode {
 	struct mrq_inode *next; /* hash chain; guarded by table.lock */
-	bool hashed;		/* guarded by table.lock */
+	bool hashed;            /* guarded by table.lock */
 	atomic_ulong refs;
 	uint64_t generation;
 	dev_t dev;   /* guarded by table.lock */
 	ino_t nr;    /* guarded by table.lock */
 	mode_t type; /* S_IFMT bits, constant */
-	int fd;	     /* O_PATH; the number is constant */
+	int fd;      /* O_PATH; the number is constant */
 
 	struct mrq_inode *parent; /* referred to; guarded by table.names */
-	char *name;		  /* guarded by table.names */
+	char *name;               /* guarded by table.names */
 
 	pthread_mutex_t lock;
 	/* Changed under lock and io both; stays while users > 0. */
 	struct mrq_file *file;
-	struct mrq_retired *retired; /* files it had before a conversion; guarded by lock */
-	unsigned users;	       /* who use or change the backing file; guarded by lock */
-	unsigned writers;      /* writable handles; guarded by lock */
+	struct mrq_retired
+		*retired; /* files it had before a conversion; guarded by lock */
+	unsigned users;   /* who use or change the backing file; guarded by lock */
+	unsigned writers; /* writable handles; guarded by lock */
 	struct mrq_fh *handles; /* guarded by lock */
-	bool known;		/* kind, size and stamp hold; guarded by lock */
+	bool known;             /* kind, size and stamp hold; guarded by lock */
 	enum mrq_file_kind kind;
 	uint64_t size; /* plaintext bytes */
 	struct mrq_stamp stamp;
-	bool stale; /* was changed behind the mount; guarded by lock */
-	bool gone;  /* detached for that: answers ESTALE; guarded by lock */
+	bool stale;           /* was changed behind the mount; guarded by lock */
+	bool gone;            /* detached for that: answers ESTALE; guarded by lock */
 	enum mrq_fence fence; /* changed under lock and io, read under either */
 	enum mrq_status fenced;
 	struct mrq_parked *parked; /* guarded by lock */
-	struct mrq_error *late;	   /* failure for the next flush or fsync; guarded by lock */
+	struct mrq_error
+		*late; /* failure for the next flush or fsync; guarded by lock */
 
 	pthread_rwlock_t io;
-	atomic_ulong writes;  /* modifications of content so far */
-	atomic_bool metadata; /* owner, mode or attributes changed since the last fsync */
+	atomic_ulong writes; /* modifications of content so far */
+	atomic_bool
+		metadata; /* owner, mode or attributes changed since the last fsync */
 
 	struct mrq_inode *lru_next, *lru_prev; /* guarded by settler.lock */
-	bool in_lru, warm;		       /* guarded by settler.lock */
+	bool in_lru, warm;                     /* guarded by settler.lock */
 	struct mrq_inode *unsettled_next;      /* guarded by settler.lock */
-	bool unsettled;			       /* guarded by settler.lock */
+	bool unsettled;                        /* guarded by settler.lock */
 };
 
 struct mrq_table {
@@ -83,14 +86,15 @@ struct mrq_table {
 	pthread_mutex_t lock;
 	struct mrq_inode **buckets; /* guarded by lock */
 	struct mrq_inode *detached; /* guarded by lock */
-	size_t n_buckets, n;	    /* guarded by lock; n_buckets a power of two */
-	uint64_t generations;	    /* guarded by lock */
+	size_t n_buckets, n;        /* guarded by lock; n_buckets a power of two */
+	uint64_t generations;       /* guarded by lock */
 	struct mrq_inode *root;
 };
 
 /** A table whose root is root_fd (O_PATH; taken over on success). */
 MRQ_MUST_CHECK enum mrq_status mrq_table_new(struct mrq_fs *fs, int root_fd,
-					     struct mrq_table **ret, struct mrq_error *err);
+					     struct mrq_table **ret,
+					     struct mrq_error *err);
 /** Frees all inodes, whoever refers to them: the session is over. */
 void mrq_table_free(struct mrq_table *t);
 
@@ -102,10 +106,10 @@ fuse_ino_t mrq_inode_id(const struct mrq_fs *fs, const struct mrq_inode *ino);
  * The inode of an O_PATH descriptor and its stat, named name in parent: the one in the table, or
  * a new one.  fd is taken over in any case.  *ret carries one reference.
  */
-MRQ_MUST_CHECK enum mrq_status mrq_table_intern(struct mrq_table *t, int fd,
-						const struct stat *st,
-						struct mrq_inode *parent, const char *name,
-						struct mrq_inode **ret, struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status
+mrq_table_intern(struct mrq_table *t, int fd, const struct stat *st,
+		 struct mrq_inode *parent, const char *name, struct mrq_inode **ret,
+		 struct mrq_error *err);
 /** The inode of (device, number) with one reference more, or NULL. */
 struct mrq_inode *mrq_table_find(struct mrq_table *t, dev_t dev, ino_t nr);
 /** Take an inode out of the hash: later lookups make another.  False when it was out. */
@@ -114,8 +118,9 @@ bool mrq_table_detach(struct mrq_table *t, struct mrq_inode *ino);
  * Put another backing inode under the node: its descriptor (copied onto ino->fd), device, number.
  * Caller holds ino->io exclusively.
  */
-MRQ_MUST_CHECK enum mrq_status mrq_table_rebase(struct mrq_table *t, struct mrq_inode *ino,
-						int fd, const struct stat *st,
+MRQ_MUST_CHECK enum mrq_status mrq_table_rebase(struct mrq_table *t,
+						struct mrq_inode *ino, int fd,
+						const struct stat *st,
 						struct mrq_error *err);
 /** Every inode for which want says so (called under table.lock), each with a reference; *ret
  * malloc'ed. */

@@ -17,9 +17,9 @@
 #include "creds.h"
 #include "notify.h"
 
-#define KICK_SIGNAL (SIGRTMIN + 3) /* makes a worker that sleeps in read(2) look up */
-#define KICK_NS	    10000000L	   /* between two kicks */
-#define PAGE	    4096u
+#define KICK_SIGNAL    (SIGRTMIN + 3) /* makes a worker that sleeps in read(2) look up */
+#define KICK_NS        10000000L      /* between two kicks */
+#define PAGE           4096u
 #define OPCODE_TMPFILE 51u /* FUSE_TMPFILE: libfuse 3.14 does not know it */
 /* The headers of a WRITE end a page, so that its data begin one. */
 #define WRITE_HEADERS (sizeof(struct fuse_in_header) + sizeof(struct fuse_write_in))
@@ -59,7 +59,8 @@ mrq_loop_use_channel(int fd)
 static void *
 map_buffer(size_t len)
 {
-	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		       -1, 0);
 	return p == MAP_FAILED ? NULL : p;
 }
 
@@ -88,7 +89,8 @@ write_init(int fd, struct iovec *iov, struct mrq_fs *fs)
 	memcpy(&out, iov[1].iov_base, sizeof(out));
 	out.flags &= ~(uint32_t)FUSE_HANDLE_KILLPRIV;
 	out.flags |= FUSE_HANDLE_KILLPRIV_V2;
-	struct iovec patched[2] = { iov[0], { .iov_base = &out, .iov_len = sizeof(out) } };
+	struct iovec patched[2] = { iov[0],
+				    { .iov_base = &out, .iov_len = sizeof(out) } };
 	ssize_t n = writev(fd, patched, 2);
 	if (n > 0)
 		atomic_store(&fs->killpriv_v2, true);
@@ -143,7 +145,8 @@ serve(struct worker *w, struct fuse_buf *buf)
 			return;
 		}
 		look_at(buf->mem, (size_t)n);
-		(void)atomic_fetch_add_explicit(&w->fs->requests, 1, memory_order_relaxed);
+		(void)atomic_fetch_add_explicit(&w->fs->requests, 1,
+						memory_order_relaxed);
 		fuse_session_process_buf(w->se, buf);
 	}
 }
@@ -207,7 +210,9 @@ static enum mrq_status
 start_worker(struct mrq_fs *fs, struct fuse_session *se, struct worker *w, bool first,
 	     struct mrq_error *err)
 {
-	*w = (struct worker){ .fs = fs, .se = se, .fd = first ? -1 : clone_channel(se) };
+	*w = (struct worker){ .fs = fs,
+			      .se = se,
+			      .fd = first ? -1 : clone_channel(se) };
 	int r = pthread_create(&w->thread, NULL, work, w);
 	if (r == 0)
 		return MRQ_OK;

@@ -14,7 +14,7 @@ enum job_kind { JOB_ENTRY, JOB_PAGES, JOB_FENCE, JOB_FLUSH };
 struct job {
 	enum job_kind kind;
 	struct mrq_inode *ino; /* referred to; the folder of an entry */
-	char *name;	       /* of an entry; owned */
+	char *name;            /* of an entry; owned */
 	struct mrq_parked *parked;
 	struct job *next;
 };
@@ -25,8 +25,8 @@ struct mrq_notifier {
 	bool running;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
-	bool stop;		   /* guarded by lock */
-	struct job *first, *last;  /* guarded by lock */
+	bool stop;                /* guarded by lock */
+	struct job *first, *last; /* guarded by lock */
 };
 
 enum mrq_status

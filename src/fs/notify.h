@@ -10,8 +10,8 @@
 
 struct mrq_notifier;
 
-MRQ_MUST_CHECK enum mrq_status mrq_notifier_new(struct mrq_fs *fs, struct mrq_notifier **ret,
-						struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status
+mrq_notifier_new(struct mrq_fs *fs, struct mrq_notifier **ret, struct mrq_error *err);
 MRQ_MUST_CHECK enum mrq_status mrq_notifier_start(struct mrq_notifier *n,
 						  struct mrq_error *err);
 /** Waits for what is queued.  Accepts NULL. */
@@ -30,7 +30,8 @@ void mrq_notify_fence(struct mrq_fs *fs, struct mrq_inode *ino);
 struct mrq_parked {
 	fuse_req_t req;
 	int channel; /* that it came from: mrq_loop_channel */
-	void (*answer)(struct mrq_parked *p, struct mrq_inode *ino); /* replies and frees p */
+	void (*answer)(struct mrq_parked *p,
+		       struct mrq_inode *ino); /* replies and frees p */
 	struct mrq_fh *fh;
 	off_t off;
 	int whence;
@@ -41,6 +42,7 @@ void mrq_notify_flush(struct mrq_fs *fs, struct mrq_inode *ino, struct mrq_parke
 
 /** Low-level calls, for the notifier's thread only. */
 void mrq_notify_pages_now(struct mrq_fs *fs, struct mrq_inode *ino);
-void mrq_notify_entry_now(struct mrq_fs *fs, struct mrq_inode *parent, const char *name);
+void mrq_notify_entry_now(struct mrq_fs *fs, struct mrq_inode *parent,
+			  const char *name);
 
 #endif

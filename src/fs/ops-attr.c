@@ -33,9 +33,9 @@ static enum mrq_status
 not_fenced(struct mrq_inode *ino, struct mrq_error *err)
 {
 	(void)pthread_rwlock_rdlock(&ino->io);
-	enum mrq_status st = ino->fence == MRQ_FENCE_CLOSED ?
-				     mrq_fence_pass(ino, false, err) :
-				     MRQ_OK;
+	enum mrq_status st = ino->fence == MRQ_FENCE_CLOSED
+				     ? mrq_fence_pass(ino, false, err)
+				     : MRQ_OK;
 	(void)pthread_rwlock_unlock(&ino->io);
 	return st;
 }
@@ -82,10 +82,9 @@ resize_by_path(const struct mrq_call *call, struct mrq_inode *ino, uint64_t size
 	MRQ_TRY(mrq_creds_access(call, ino->fd, W_OK, err));
 	MRQ_TRY(mrq_attach_get(call->fs, ino, &file, err));
 	mrq_path_of(call->fs->table, ino, path);
-	enum mrq_status st =
-		mrq_file_open(file, &call->who,
-			      size == 0 ? MRQ_REQUEST_REPLACE : MRQ_REQUEST_WRITE, path,
-			      &right, err);
+	enum mrq_status st = mrq_file_open(
+		file, &call->who, size == 0 ? MRQ_REQUEST_REPLACE : MRQ_REQUEST_WRITE,
+		path, &right, err);
 	if (st == MRQ_OK)
 		st = resize(call, ino, size, to_set, err);
 	mrq_handle_free(right);
@@ -152,9 +151,9 @@ commit_first(struct mrq_fs *fs, struct mrq_inode *ino, struct mrq_error *err)
 	if (!mrq_attach_peek(ino))
 		return MRQ_OK;
 	(void)pthread_rwlock_rdlock(&ino->io);
-	enum mrq_status st = ino->fence == MRQ_FENCE_CLOSED ?
-				     MRQ_OK :
-				     mrq_file_commit(ino->file, false, err);
+	enum mrq_status st = ino->fence == MRQ_FENCE_CLOSED
+				     ? MRQ_OK
+				     : mrq_file_commit(ino->file, false, err);
 	(void)pthread_rwlock_unlock(&ino->io);
 	mrq_attach_put(fs, ino);
 	return st;
@@ -174,10 +173,17 @@ set_times(const struct mrq_call *call, struct mrq_inode *ino, bool by_handle,
 		MRQ_TRY(commit_first(call->fs, ino, err));
 	/* The page cache's own mtime comes from whoever happens to write back. */
 	bool own = by_handle || !(to_set & FUSE_SET_ATTR_ATIME);
-	int r = own ? utimensat(ino->fd, "", times, AT_EMPTY_PATH) :
-		      MRQ_AS_CALLER(call, MRQ_CREDS_NO_GROUPS,
-				    utimensat(ino->fd, "", times, AT_EMPTY_PATH));
-	return r < 0 ? mrq_fail_errno(err, errno) : MRQ_OK;
+	if (!own && MRQ_AS_CALLER(call, MRQ_CREDS_NO_GROUPS,
+				  utimensat(ino->fd, "", times, AT_EMPTY_PATH)) < 0) {
+		/* "now", which a right to write suffices for, may come with a kernel's mtime */
+		if (errno != EPERM || !(to_set & FUSE_SET_ATTR_ATIME_NOW))
+			return mrq_fail_errno(err, errno);
+		MRQ_TRY(mrq_creds_access(call, ino->fd, W_OK, err));
+		own = true;
+	}
+	if (own && utimensat(ino->fd, "", times, AT_EMPTY_PATH) < 0)
+		return mrq_fail_errno(err, errno);
+	return MRQ_OK;
 }
 
 static enum mrq_status
@@ -230,9 +236,9 @@ mrq_op_setattr(fuse_req_t req, fuse_ino_t id, struct stat *attr, int to_set,
 	struct mrq_call call = mrq_call_of(req);
 	struct stat st;
 	struct mrq_error err;
-	enum mrq_status s = mrq_do_setattr(&call, mrq_inode_of(call.fs, id),
-					   fi ? mrq_fh_of(fi) : NULL, attr, to_set, &st,
-					   &err);
+	enum mrq_status s =
+		mrq_do_setattr(&call, mrq_inode_of(call.fs, id),
+			       fi ? mrq_fh_of(fi) : NULL, attr, to_set, &st, &err);
 	if (s == MRQ_OK)
 		(void)fuse_reply_attr(req, &st, call.fs->options.attr_timeout);
 	else

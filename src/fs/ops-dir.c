@@ -17,7 +17,7 @@ struct mrq_dir {
 	int fd; /* owned */
 	struct mrq_inode *ino;
 	pthread_mutex_t lock;
-	off_t next;	/* position of the entry at `at`; guarded by lock */
+	off_t next;     /* position of the entry at `at`; guarded by lock */
 	size_t at, len; /* of buf; guarded by lock */
 	char buf[DIR_BUFFER] __attribute__((aligned(8)));
 };
@@ -84,7 +84,8 @@ peek(struct mrq_dir *dir, const struct dirent64 **ret, struct mrq_error *err)
 static bool
 is_dots(const char *name)
 {
-	return name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
+	return name[0] == '.' &&
+	       (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
 }
 
 static size_t
@@ -112,8 +113,8 @@ add_plus(struct mrq_fs *fs, struct mrq_dir *dir, const struct dirent64 *d, char 
 }
 
 static enum mrq_status
-fill(struct mrq_fs *fs, struct mrq_dir *dir, enum mrq_readdir how, char *buf, size_t size,
-     size_t *ret_len, struct mrq_error *err)
+fill(struct mrq_fs *fs, struct mrq_dir *dir, enum mrq_readdir how, char *buf,
+     size_t size, size_t *ret_len, struct mrq_error *err)
 {
 	size_t used = 0;
 	for (;;) {
@@ -123,9 +124,9 @@ fill(struct mrq_fs *fs, struct mrq_dir *dir, enum mrq_readdir how, char *buf, si
 			return st;
 		if (st != MRQ_OK || !d)
 			break;
-		size_t n = how == MRQ_READDIR_PLUS ?
-				   add_plus(fs, dir, d, buf + used, size - used) :
-				   add_name(d, buf + used, size - used);
+		size_t n = how == MRQ_READDIR_PLUS
+				   ? add_plus(fs, dir, d, buf + used, size - used)
+				   : add_name(d, buf + used, size - used);
 		if (n > size - used)
 			break;
 		used += n;
@@ -201,9 +202,9 @@ reply_entries(fuse_req_t req, size_t size, off_t off, struct fuse_file_info *fi,
 	if (size > MRQ_FS_IO_MAX)
 		size = MRQ_FS_IO_MAX;
 	char *buf = mrq_loop_buffer();
-	enum mrq_status st = buf ? mrq_do_readdir(fs, dir_of(fi), how, off, buf, size, &len,
-						  &err) :
-				   MRQ_E_NOMEM;
+	enum mrq_status st =
+		buf ? mrq_do_readdir(fs, dir_of(fi), how, off, buf, size, &len, &err)
+		    : MRQ_E_NOMEM;
 	if (st != MRQ_OK)
 		mrq_reply_status(req, st, st == MRQ_E_NOMEM ? NULL : &err);
 	else if (fuse_reply_buf(req, buf, len) != 0 && how == MRQ_READDIR_PLUS)

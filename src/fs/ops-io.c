@@ -11,7 +11,8 @@
 #include "ops.h"
 #include "reply.h"
 
-#define COPY_MAX (16u * 1024u * 1024u) /* bytes per COPY_FILE_RANGE: programs ask again */
+#define COPY_MAX                                                                       \
+	(16u * 1024u * 1024u) /* bytes per COPY_FILE_RANGE: programs ask again */
 
 enum mrq_status
 mrq_do_read(struct mrq_fh *fh, void *buf, size_t size, off_t off, size_t *ret_len,
@@ -146,7 +147,8 @@ mrq_do_fallocate(const struct mrq_call *call, struct mrq_fh *fh, int mode, off_t
 	enum mrq_status st = mrq_fence_pass(ino, false, err);
 	if (st == MRQ_OK) {
 		(void)atomic_fetch_add(&ino->writes, 1);
-		st = mrq_file_allocate(ino->file, mode, (uint64_t)off, (uint64_t)len, err);
+		st = mrq_file_allocate(ino->file, mode, (uint64_t)off, (uint64_t)len,
+				       err);
 	}
 	(void)pthread_rwlock_unlock(&ino->io);
 	if (st == MRQ_OK)
@@ -155,7 +157,8 @@ mrq_do_fallocate(const struct mrq_call *call, struct mrq_fh *fh, int mode, off_t
 }
 
 enum mrq_status
-mrq_do_lseek(struct mrq_fh *fh, off_t off, int whence, off_t *ret, struct mrq_error *err)
+mrq_do_lseek(struct mrq_fh *fh, off_t off, int whence, off_t *ret,
+	     struct mrq_error *err)
 {
 	struct mrq_inode *ino = fh->ino;
 	uint64_t at = 0;
@@ -230,9 +233,10 @@ mrq_op_write(fuse_req_t req, fuse_ino_t id, const char *buf, size_t size, off_t 
 	struct mrq_call call = mrq_call_of(req);
 	struct mrq_error err;
 	(void)id;
-	enum mrq_status st = mrq_do_write(
-		&call, mrq_fh_of(fi), fi->writepage ? MRQ_WRITE_CACHE : MRQ_WRITE_PROGRAM,
-		buf, size, off, &err);
+	enum mrq_status st =
+		mrq_do_write(&call, mrq_fh_of(fi),
+			     fi->writepage ? MRQ_WRITE_CACHE : MRQ_WRITE_PROGRAM, buf,
+			     size, off, &err);
 	if (st == MRQ_OK)
 		(void)fuse_reply_write(req, size);
 	else
@@ -264,7 +268,8 @@ mrq_op_fallocate(fuse_req_t req, fuse_ino_t id, int mode, off_t off, off_t len,
 	struct mrq_call call = mrq_call_of(req);
 	struct mrq_error err;
 	(void)id;
-	enum mrq_status st = mrq_do_fallocate(&call, mrq_fh_of(fi), mode, off, len, &err);
+	enum mrq_status st =
+		mrq_do_fallocate(&call, mrq_fh_of(fi), mode, off, len, &err);
 	mrq_reply_status(req, st, &err);
 }
 
@@ -299,8 +304,8 @@ mrq_op_lseek(fuse_req_t req, fuse_ino_t id, off_t off, int whence,
 	bool dirty = fh->ino->writers > 0;
 	(void)pthread_mutex_unlock(&fh->ino->lock);
 	/* Data that only the page cache holds would be taken for a hole: have it written first. */
-	struct mrq_parked *p = dirty && atomic_load(&fs->writeback) ? calloc(1, sizeof(*p)) :
-								      NULL;
+	struct mrq_parked *p =
+		dirty && atomic_load(&fs->writeback) ? calloc(1, sizeof(*p)) : NULL;
 	if (!p) {
 		reply_lseek(req, fh, off, whence);
 		return;
@@ -324,10 +329,10 @@ mrq_op_copy_file_range(fuse_req_t req, fuse_ino_t id_in, off_t off_in,
 	size_t done = 0;
 	(void)id_in;
 	(void)id_out;
-	enum mrq_status st = flags != 0 ? mrq_fail_errno(&err, EINVAL) :
-					  mrq_do_copy(&call, mrq_fh_of(fi_in), off_in,
-						      mrq_fh_of(fi_out), off_out, len,
-						      &done, &err);
+	enum mrq_status st =
+		flags != 0 ? mrq_fail_errno(&err, EINVAL)
+			   : mrq_do_copy(&call, mrq_fh_of(fi_in), off_in,
+					 mrq_fh_of(fi_out), off_out, len, &done, &err);
 	if (st == MRQ_OK)
 		(void)fuse_reply_write(req, done);
 	else

@@ -8,7 +8,7 @@
 #include "path.h"
 #include "reply.h"
 
-#define BLOCK_SIZE 4096
+#define BLOCK_SIZE    4096
 #define FOREIGN_SHIFT 40 /* where the file system's number goes into an inode number */
 
 /** Numbers of file systems mounted inside the source must not meet those of its own. */
@@ -113,8 +113,10 @@ mrq_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct mrq_error err;
 	enum mrq_status st =
 		mrq_do_lookup(fs, mrq_inode_of(fs, parent), name, &e, NULL, &err);
-	if (st == MRQ_E_SYS && err.sys_errno == ENOENT && fs->options.entry_timeout > 0) {
-		e = (struct fuse_entry_param){ .entry_timeout = fs->options.entry_timeout };
+	if (st == MRQ_E_SYS && err.sys_errno == ENOENT &&
+	    fs->options.entry_timeout > 0) {
+		e = (struct fuse_entry_param){ .entry_timeout =
+						       fs->options.entry_timeout };
 		st = MRQ_OK; /* a name that is known not to exist */
 	}
 	mrq_reply_entry(req, st, &e, &err);
@@ -133,6 +135,7 @@ mrq_op_forget_multi(fuse_req_t req, size_t n, struct fuse_forget_data *forgets)
 {
 	struct mrq_fs *fs = fuse_req_userdata(req);
 	for (size_t i = 0; i < n; i++)
-		mrq_inode_unref(fs, mrq_inode_of(fs, forgets[i].ino), forgets[i].nlookup);
+		mrq_inode_unref(fs, mrq_inode_of(fs, forgets[i].ino),
+				forgets[i].nlookup);
 	fuse_reply_none(req);
 }

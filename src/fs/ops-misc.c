@@ -5,9 +5,9 @@
 #include "loop.h"
 #include "ops.h"
 
-#define READAHEAD_MAX	 (1024u * 1024u) /* bytes */
-#define BACKGROUND_MAX	 64u
-#define BACKGROUND_BUSY	 48u
+#define READAHEAD_MAX   (1024u * 1024u) /* bytes */
+#define BACKGROUND_MAX  64u
+#define BACKGROUND_BUSY 48u
 
 static void
 want(struct fuse_conn_info *conn, unsigned flag, bool yes)
@@ -28,7 +28,8 @@ mrq_op_init(void *userdata, struct fuse_conn_info *conn)
 	want(conn, FUSE_CAP_EXPLICIT_INVAL_DATA, false);
 	want(conn, FUSE_CAP_ATOMIC_O_TRUNC, true);
 	want(conn, FUSE_CAP_POSIX_ACL, fs->root);
-	want(conn, FUSE_CAP_DONT_MASK, true); /* creds.h: the umask goes with the caller */
+	want(conn, FUSE_CAP_DONT_MASK,
+	     true); /* creds.h: the umask goes with the caller */
 	want(conn, FUSE_CAP_HANDLE_KILLPRIV, true); /* loop.c makes it version 2 */
 	want(conn, FUSE_CAP_READDIRPLUS, true);
 	want(conn, FUSE_CAP_READDIRPLUS_AUTO, true);

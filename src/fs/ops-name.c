@@ -30,7 +30,8 @@ mrq_do_mkdir(const struct mrq_call *call, struct mrq_inode *parent, const char *
 
 enum mrq_status
 mrq_do_mknod(const struct mrq_call *call, struct mrq_inode *parent, const char *name,
-	     mode_t mode, dev_t rdev, struct fuse_entry_param *ret, struct mrq_error *err)
+	     mode_t mode, dev_t rdev, struct fuse_entry_param *ret,
+	     struct mrq_error *err)
 {
 	if (S_ISREG(mode) || (mode & S_IFMT) == 0) {
 		struct mrq_inode *ino;
@@ -42,8 +43,8 @@ mrq_do_mknod(const struct mrq_call *call, struct mrq_inode *parent, const char *
 		return st;
 	}
 	/* Devices, too: who may make one may do so in the source, and the mount is nodev. */
-	if (MRQ_AS_CALLER(call, groups_for(mode), mknodat(parent->fd, name, mode, rdev)) <
-	    0)
+	if (MRQ_AS_CALLER(call, groups_for(mode),
+			  mknodat(parent->fd, name, mode, rdev)) < 0)
 		return mrq_fail_errno(err, errno);
 	return mrq_do_lookup(call->fs, parent, name, ret, NULL, err);
 }
@@ -64,9 +65,9 @@ link_handle(const struct mrq_call *call, const struct mrq_inode *ino,
 {
 	char path[MRQ_PROC_FD_TEXT];
 	mrq_path_proc(ino->fd, path);
-	return MRQ_AS_CALLER(call, MRQ_CREDS_NO_GROUPS,
-			     linkat(AT_FDCWD, path, new_parent->fd, new_name,
-				    AT_SYMLINK_FOLLOW));
+	return MRQ_AS_CALLER(
+		call, MRQ_CREDS_NO_GROUPS,
+		linkat(AT_FDCWD, path, new_parent->fd, new_name, AT_SYMLINK_FOLLOW));
 }
 
 enum mrq_status
@@ -100,7 +101,8 @@ static enum mrq_status
 remove_name(const struct mrq_call *call, struct mrq_inode *parent, const char *name,
 	    int flags, struct mrq_error *err)
 {
-	if (MRQ_AS_CALLER(call, MRQ_CREDS_NO_GROUPS, unlinkat(parent->fd, name, flags)) < 0)
+	if (MRQ_AS_CALLER(call, MRQ_CREDS_NO_GROUPS,
+			  unlinkat(parent->fd, name, flags)) < 0)
 		return mrq_fail_errno(err, errno);
 	return MRQ_OK;
 }
@@ -119,7 +121,8 @@ mrq_do_unlink(const struct mrq_call *call, struct mrq_inode *parent, const char 
 	enum mrq_status st = remove_name(call, parent, name, 0, err);
 	mrq_attach_put(fs, ino);
 	if (st == MRQ_OK && protected)
-		mrq_audit_name(call, MRQ_AUDIT_DELETE, &facts, parent, name, NULL, NULL);
+		mrq_audit_name(call, MRQ_AUDIT_DELETE, &facts, parent, name, NULL,
+			       NULL);
 	mrq_inode_unref(fs, ino, 1);
 	return st;
 }
@@ -137,19 +140,20 @@ mrq_op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 	struct mrq_call call = mrq_call_of(req);
 	struct fuse_entry_param e;
 	struct mrq_error err;
-	enum mrq_status st = mrq_do_mkdir(&call, mrq_inode_of(call.fs, parent), name, mode,
-					  &e, &err);
+	enum mrq_status st = mrq_do_mkdir(&call, mrq_inode_of(call.fs, parent), name,
+					  mode, &e, &err);
 	mrq_reply_entry(req, st, &e, &err);
 }
 
 void
-mrq_op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
+mrq_op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	     dev_t rdev)
 {
 	struct mrq_call call = mrq_call_of(req);
 	struct fuse_entry_param e;
 	struct mrq_error err;
-	enum mrq_status st = mrq_do_mknod(&call, mrq_inode_of(call.fs, parent), name, mode,
-					  rdev, &e, &err);
+	enum mrq_status st = mrq_do_mknod(&call, mrq_inode_of(call.fs, parent), name,
+					  mode, rdev, &e, &err);
 	mrq_reply_entry(req, st, &e, &err);
 }
 
@@ -184,9 +188,9 @@ mrq_op_link(fuse_req_t req, fuse_ino_t id, fuse_ino_t new_parent, const char *ne
 	struct mrq_call call = mrq_call_of(req);
 	struct fuse_entry_param e;
 	struct mrq_error err;
-	enum mrq_status st = mrq_do_link(&call, mrq_inode_of(call.fs, id),
-					 mrq_inode_of(call.fs, new_parent), new_name, &e,
-					 &err);
+	enum mrq_status st =
+		mrq_do_link(&call, mrq_inode_of(call.fs, id),
+			    mrq_inode_of(call.fs, new_parent), new_name, &e, &err);
 	mrq_reply_entry(req, st, &e, &err);
 }
 
@@ -211,13 +215,13 @@ mrq_op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 }
 
 void
-mrq_op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
-	      const char *new_name, unsigned flags)
+mrq_op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
+	      fuse_ino_t new_parent, const char *new_name, unsigned flags)
 {
 	struct mrq_call call = mrq_call_of(req);
 	struct mrq_error err;
-	enum mrq_status st = mrq_do_rename(&call, mrq_inode_of(call.fs, parent), name,
-					   mrq_inode_of(call.fs, new_parent), new_name,
-					   flags, &err);
+	enum mrq_status st =
+		mrq_do_rename(&call, mrq_inode_of(call.fs, parent), name,
+			      mrq_inode_of(call.fs, new_parent), new_name, flags, &err);
 	mrq_reply_status(req, st, &err);
 }

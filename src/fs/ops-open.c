@@ -17,9 +17,9 @@
 static int
 access_of(int flags)
 {
-	int mode = (flags & O_ACCMODE) == O_WRONLY ? W_OK :
-		   (flags & O_ACCMODE) == O_RDWR   ? R_OK | W_OK :
-						     R_OK;
+	int mode = (flags & O_ACCMODE) == O_WRONLY ? W_OK
+		   : (flags & O_ACCMODE) == O_RDWR ? R_OK | W_OK
+						   : R_OK;
 	return flags & O_TRUNC ? mode | W_OK : mode;
 }
 
@@ -79,14 +79,15 @@ mrq_do_open(const struct mrq_call *call, struct mrq_inode *ino, int flags,
 
 /** Create the backing file as the caller; -1 and errno. */
 static int
-make_backing(const struct mrq_call *call, const struct mrq_inode *parent, const char *name,
-	     mode_t mode)
+make_backing(const struct mrq_call *call, const struct mrq_inode *parent,
+	     const char *name, mode_t mode)
 {
-	enum mrq_creds_groups groups = mode & S_ISGID ? MRQ_CREDS_GROUPS :
-							MRQ_CREDS_NO_GROUPS;
+	enum mrq_creds_groups groups =
+		mode & S_ISGID ? MRQ_CREDS_GROUPS : MRQ_CREDS_NO_GROUPS;
 	if (strcmp(name, "/") == 0)
 		return MRQ_AS_CALLER(call, groups,
-				     openat(parent->fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC,
+				     openat(parent->fd, ".",
+					    O_TMPFILE | O_RDWR | O_CLOEXEC,
 					    mode & 07777));
 	return MRQ_AS_CALLER(call, groups,
 			     openat(parent->fd, name,
@@ -122,7 +123,8 @@ mrq_do_make(const struct mrq_call *call, struct mrq_inode *parent, const char *n
 {
 	struct mrq_fs *fs = call->fs;
 	char path[MRQ_FS_PATH_MAX];
-	mrq_path_child(fs->table, parent, strcmp(name, "/") == 0 ? "#unnamed" : name, path);
+	mrq_path_child(fs->table, parent, strcmp(name, "/") == 0 ? "#unnamed" : name,
+		       path);
 	MRQ_TRY(mrq_file_create_allowed(fs->session, &call->who, path, err));
 	int fd = make_backing(call, parent, name, mode);
 	if (fd < 0)
@@ -152,9 +154,9 @@ open_existing(const struct mrq_call *call, struct mrq_inode *parent, const char 
 {
 	struct mrq_inode *ino;
 	MRQ_TRY(mrq_do_lookup(call->fs, parent, name, ret, &ino, err));
-	enum mrq_status st = S_ISREG(ino->type) ?
-				     mrq_do_open(call, ino, flags, ret_fh, err) :
-				     mrq_fail_errno(err, ESTALE);
+	enum mrq_status st = S_ISREG(ino->type)
+				     ? mrq_do_open(call, ino, flags, ret_fh, err)
+				     : mrq_fail_errno(err, ESTALE);
 	if (st != MRQ_OK)
 		mrq_inode_unref(call->fs, ino, 1);
 	return st;
@@ -162,8 +164,8 @@ open_existing(const struct mrq_call *call, struct mrq_inode *parent, const char 
 
 enum mrq_status
 mrq_do_create(const struct mrq_call *call, struct mrq_inode *parent, const char *name,
-	      mode_t mode, int flags, struct fuse_entry_param *ret, struct mrq_fh **ret_fh,
-	      struct mrq_error *err)
+	      mode_t mode, int flags, struct fuse_entry_param *ret,
+	      struct mrq_fh **ret_fh, struct mrq_error *err)
 {
 	struct mrq_inode *ino;
 	struct mrq_error why;

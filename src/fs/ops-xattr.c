@@ -19,9 +19,9 @@
 #include "reply.h"
 #include "settle.h"
 
-#define OWN	       "user.marque."
-#define OWN_LEN	       (sizeof(OWN) - 1)
-#define LABEL	       "user.marque.label"
+#define OWN            "user.marque."
+#define OWN_LEN        (sizeof(OWN) - 1)
+#define LABEL          "user.marque.label"
 #define XATTR_SIZE_LIM 65536u
 
 static bool
@@ -33,8 +33,8 @@ is_own(const char *name)
 /* ---- reading ---- */
 
 static enum mrq_status
-get_own(const struct mrq_call *call, struct mrq_inode *ino, const char *name, char **ret,
-	size_t *ret_len, struct mrq_error *err)
+get_own(const struct mrq_call *call, struct mrq_inode *ino, const char *name,
+	char **ret, size_t *ret_len, struct mrq_error *err)
 {
 	struct mrq_file *file;
 	char path[MRQ_FS_PATH_MAX];
@@ -101,7 +101,8 @@ mrq_do_listxattr(const struct mrq_call *call, struct mrq_inode *ino, char **ret,
 	size_t len = 0, have = n > 0 ? (size_t)n : 0;
 	for (size_t at = 0; at < have;) {
 		size_t one = strnlen(list + at, have - at) + 1;
-		if (!is_own(list + at)) { /* somebody's in the source: not shown as ours */
+		if (!is_own(list +
+			    at)) { /* somebody's in the source: not shown as ours */
 			memmove(list + len, list + at, one);
 			len += one;
 		}
@@ -116,16 +117,17 @@ mrq_do_listxattr(const struct mrq_call *call, struct mrq_inode *ino, char **ret,
 
 static enum mrq_status
 change_in_place(const struct mrq_call *call, struct mrq_inode *ino,
-		const struct mrq_change_value *v, const char *path, struct mrq_error *err)
+		const struct mrq_change_value *v, const char *path,
+		struct mrq_error *err)
 {
 	struct mrq_file *file;
 	MRQ_TRY(mrq_attach_get(call->fs, ino, &file, err));
 	enum mrq_status st =
-		v->permissions.n
-			? mrq_file_protect(file, &call->who, &v->permissions, &v->options, path,
-					   err)
-			: mrq_file_label_set(file, &call->who, *v->name ? v->name : NULL,
-					     &v->options, path, err);
+		v->permissions.n ? mrq_file_protect(file, &call->who, &v->permissions,
+						    &v->options, path, err)
+				 : mrq_file_label_set(file, &call->who,
+						      *v->name ? v->name : NULL,
+						      &v->options, path, err);
 	mrq_attach_put(call->fs, ino);
 	mrq_settle_later(call->fs, ino);
 	return st;
@@ -133,8 +135,8 @@ change_in_place(const struct mrq_call *call, struct mrq_inode *ino,
 
 /** In place when the file stays protected, else into a new backing inode. */
 static enum mrq_status
-change(const struct mrq_call *call, struct mrq_inode *ino, const struct mrq_change_value *v,
-       const char *path, struct mrq_error *err)
+change(const struct mrq_call *call, struct mrq_inode *ino,
+       const struct mrq_change_value *v, const char *path, struct mrq_error *err)
 {
 	struct mrq_facts before;
 	enum mrq_status st = change_in_place(call, ino, v, path, err);
@@ -144,8 +146,10 @@ change(const struct mrq_call *call, struct mrq_inode *ino, const struct mrq_chan
 	bool removes = !v->permissions.n && !*v->name;
 	bool protected = before.kind == MRQ_FILE_PROTECTED;
 	/* what label_set refuses although it protects is a new key, or a label that removes */
-	bool unprotect = removes || (protected && !v->permissions.n && !v->options.new_key);
-	return mrq_convert(call, ino, unprotect ? MRQ_CONVERT_UNPROTECT : MRQ_CONVERT_PROTECT,
+	bool unprotect =
+		removes || (protected && !v->permissions.n && !v->options.new_key);
+	return mrq_convert(call, ino,
+			   unprotect ? MRQ_CONVERT_UNPROTECT : MRQ_CONVERT_PROTECT,
 			   v->permissions.n || removes ? NULL : v->name,
 			   v->permissions.n ? &v->permissions : NULL, &v->options, err);
 }
@@ -177,8 +181,10 @@ set_own(const struct mrq_call *call, struct mrq_inode *ino, const char *name,
 	if (strcmp(name, "rewrap") == 0)
 		return rewrap(call, ino, path, err);
 	if (!label && !protect)
-		return mrq_fail(err, MRQ_E_POLICY, "user.marque.%s cannot be set", name);
-	struct mrq_change_value v MRQ_CLEANUP(mrq_change_value_clear) = { .text = NULL };
+		return mrq_fail(err, MRQ_E_POLICY, "user.marque.%s cannot be set",
+				name);
+	struct mrq_change_value v MRQ_CLEANUP(
+		mrq_change_value_clear) = { .text = NULL };
 	MRQ_TRY(mrq_change_value_parse(value, len, time(NULL), &v, err));
 	if (label && v.permissions.n)
 		return mrq_fail(err, MRQ_E_INVAL, "a label is a name, not permissions");
@@ -187,7 +193,8 @@ set_own(const struct mrq_call *call, struct mrq_inode *ino, const char *name,
 				"protection is 'none' or an object with grants");
 	if (!protect || v.permissions.n)
 		return change(call, ino, &v, path, err);
-	return mrq_convert(call, ino, MRQ_CONVERT_UNPROTECT, NULL, NULL, &v.options, err);
+	return mrq_convert(call, ino, MRQ_CONVERT_UNPROTECT, NULL, NULL, &v.options,
+			   err);
 }
 
 enum mrq_status
@@ -233,8 +240,8 @@ mrq_do_removexattr(const struct mrq_call *call, struct mrq_inode *ino, const cha
 
 /** size 0 asks for the length alone. */
 static void
-reply_value(fuse_req_t req, enum mrq_status st, const char *value, size_t len, size_t size,
-	    const struct mrq_error *err)
+reply_value(fuse_req_t req, enum mrq_status st, const char *value, size_t len,
+	    size_t size, const struct mrq_error *err)
 {
 	if (st != MRQ_OK)
 		mrq_reply_status(req, st, err);
@@ -253,8 +260,8 @@ mrq_op_getxattr(fuse_req_t req, fuse_ino_t id, const char *name, size_t size)
 	struct mrq_error err;
 	char *value MRQ_CLEANUP(free) = NULL;
 	size_t len = 0;
-	enum mrq_status st = mrq_do_getxattr(&call, mrq_inode_of(call.fs, id), name, &value,
-					     &len, &err);
+	enum mrq_status st = mrq_do_getxattr(&call, mrq_inode_of(call.fs, id), name,
+					     &value, &len, &err);
 	reply_value(req, st, value, len, size, &err);
 }
 
@@ -277,8 +284,8 @@ mrq_op_setxattr(fuse_req_t req, fuse_ino_t id, const char *name, const char *val
 	struct mrq_call call = mrq_call_of(req);
 	struct mrq_error err;
 	mrq_reply_status(req,
-			 mrq_do_setxattr(&call, mrq_inode_of(call.fs, id), name, value, len,
-					 flags, &err),
+			 mrq_do_setxattr(&call, mrq_inode_of(call.fs, id), name, value,
+					 len, flags, &err),
 			 &err);
 }
 
@@ -288,5 +295,6 @@ mrq_op_removexattr(fuse_req_t req, fuse_ino_t id, const char *name)
 	struct mrq_call call = mrq_call_of(req);
 	struct mrq_error err;
 	mrq_reply_status(
-		req, mrq_do_removexattr(&call, mrq_inode_of(call.fs, id), name, &err), &err);
+		req, mrq_do_removexattr(&call, mrq_inode_of(call.fs, id), name, &err),
+		&err);
 }

@@ -21,8 +21,8 @@ MRQ_MUST_CHECK enum mrq_status mrq_entry_fill(struct mrq_fs *fs, struct mrq_inod
 					      struct fuse_entry_param *ret,
 					      struct mrq_error *err);
 /** Find name in parent; *ret_ino (may be NULL) borrows the entry's reference. */
-MRQ_MUST_CHECK enum mrq_status mrq_do_lookup(struct mrq_fs *fs, struct mrq_inode *parent,
-					     const char *name,
+MRQ_MUST_CHECK enum mrq_status mrq_do_lookup(struct mrq_fs *fs,
+					     struct mrq_inode *parent, const char *name,
 					     struct fuse_entry_param *ret,
 					     struct mrq_inode **ret_ino,
 					     struct mrq_error *err);
@@ -31,8 +31,8 @@ MRQ_MUST_CHECK enum mrq_status mrq_do_find(struct mrq_fs *fs, struct mrq_inode *
 					   const char *name, struct mrq_inode **ret,
 					   struct mrq_error *err);
 /** Reply with an entry, taking its reference back when the kernel no longer wants it. */
-void mrq_reply_entry(fuse_req_t req, enum mrq_status st, const struct fuse_entry_param *e,
-		     const struct mrq_error *err);
+void mrq_reply_entry(fuse_req_t req, enum mrq_status st,
+		     const struct fuse_entry_param *e, const struct mrq_error *err);
 void mrq_op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
 void mrq_op_forget(fuse_req_t req, fuse_ino_t id, uint64_t n);
 void mrq_op_forget_multi(fuse_req_t req, size_t n, struct fuse_forget_data *forgets);
@@ -53,13 +53,14 @@ void mrq_op_setattr(fuse_req_t req, fuse_ino_t id, struct stat *attr, int to_set
 
 struct mrq_dir;
 MRQ_MUST_CHECK enum mrq_status mrq_do_opendir(const struct mrq_call *call,
-					      struct mrq_inode *ino, struct mrq_dir **ret,
+					      struct mrq_inode *ino,
+					      struct mrq_dir **ret,
 					      struct mrq_error *err);
 enum mrq_readdir { MRQ_READDIR_NAMES, MRQ_READDIR_PLUS };
 /** Fill buf with entries after the position off; *ret_len 0 at the end. */
 MRQ_MUST_CHECK enum mrq_status mrq_do_readdir(struct mrq_fs *fs, struct mrq_dir *dir,
-					      enum mrq_readdir how, off_t off, char *buf,
-					      size_t size, size_t *ret_len,
+					      enum mrq_readdir how, off_t off,
+					      char *buf, size_t size, size_t *ret_len,
 					      struct mrq_error *err);
 void mrq_do_releasedir(struct mrq_fs *fs, struct mrq_dir *dir);
 void mrq_op_opendir(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi);
@@ -82,17 +83,13 @@ MRQ_MUST_CHECK enum mrq_status mrq_do_mknod(const struct mrq_call *call,
 					    mode_t mode, dev_t rdev,
 					    struct fuse_entry_param *ret,
 					    struct mrq_error *err);
-MRQ_MUST_CHECK enum mrq_status mrq_do_symlink(const struct mrq_call *call,
-					      struct mrq_inode *parent, const char *name,
-					      const char *target,
-					      struct fuse_entry_param *ret,
-					      struct mrq_error *err);
-MRQ_MUST_CHECK enum mrq_status mrq_do_link(const struct mrq_call *call,
-					   struct mrq_inode *ino,
-					   struct mrq_inode *new_parent,
-					   const char *new_name,
-					   struct fuse_entry_param *ret,
-					   struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status
+mrq_do_symlink(const struct mrq_call *call, struct mrq_inode *parent, const char *name,
+	       const char *target, struct fuse_entry_param *ret, struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status
+mrq_do_link(const struct mrq_call *call, struct mrq_inode *ino,
+	    struct mrq_inode *new_parent, const char *new_name,
+	    struct fuse_entry_param *ret, struct mrq_error *err);
 MRQ_MUST_CHECK enum mrq_status mrq_do_unlink(const struct mrq_call *call,
 					     struct mrq_inode *parent, const char *name,
 					     struct mrq_error *err);
@@ -123,11 +120,10 @@ MRQ_MUST_CHECK enum mrq_status mrq_do_open(const struct mrq_call *call,
 					   struct mrq_inode *ino, int flags,
 					   struct mrq_fh **ret, struct mrq_error *err);
 /** name "/": an unnamed file in parent (O_TMPFILE). */
-MRQ_MUST_CHECK enum mrq_status mrq_do_create(const struct mrq_call *call,
-					     struct mrq_inode *parent, const char *name,
-					     mode_t mode, int flags,
-					     struct fuse_entry_param *ret,
-					     struct mrq_fh **ret_fh, struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status
+mrq_do_create(const struct mrq_call *call, struct mrq_inode *parent, const char *name,
+	      mode_t mode, int flags, struct fuse_entry_param *ret,
+	      struct mrq_fh **ret_fh, struct mrq_error *err);
 /** A new regular file, labelled by the rules, in use (mrq_attach_put) and referred to. */
 MRQ_MUST_CHECK enum mrq_status mrq_do_make(const struct mrq_call *call,
 					   struct mrq_inode *parent, const char *name,
@@ -144,9 +140,10 @@ MRQ_MUST_CHECK enum mrq_status mrq_do_read(struct mrq_fh *fh, void *buf, size_t 
 					   off_t off, size_t *ret_len,
 					   struct mrq_error *err);
 enum mrq_write_from { MRQ_WRITE_PROGRAM, MRQ_WRITE_CACHE };
-MRQ_MUST_CHECK enum mrq_status mrq_do_write(const struct mrq_call *call, struct mrq_fh *fh,
-					    enum mrq_write_from from, const void *buf,
-					    size_t size, off_t off, struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status mrq_do_write(const struct mrq_call *call,
+					    struct mrq_fh *fh, enum mrq_write_from from,
+					    const void *buf, size_t size, off_t off,
+					    struct mrq_error *err);
 MRQ_MUST_CHECK enum mrq_status mrq_do_flush(struct mrq_fh *fh, struct mrq_error *err);
 /** At release: WRITEs after the last FLUSH (of a mapping); a failure waits for the next one. */
 void mrq_flush_late(struct mrq_fh *fh);
@@ -157,16 +154,18 @@ MRQ_MUST_CHECK enum mrq_status mrq_do_fallocate(const struct mrq_call *call,
 						off_t len, struct mrq_error *err);
 MRQ_MUST_CHECK enum mrq_status mrq_do_lseek(struct mrq_fh *fh, off_t off, int whence,
 					    off_t *ret, struct mrq_error *err);
-MRQ_MUST_CHECK enum mrq_status mrq_do_copy(const struct mrq_call *call, struct mrq_fh *in,
-					   off_t off_in, struct mrq_fh *out, off_t off_out,
+MRQ_MUST_CHECK enum mrq_status mrq_do_copy(const struct mrq_call *call,
+					   struct mrq_fh *in, off_t off_in,
+					   struct mrq_fh *out, off_t off_out,
 					   size_t len, size_t *ret_len,
 					   struct mrq_error *err);
 void mrq_op_read(fuse_req_t req, fuse_ino_t id, size_t size, off_t off,
 		 struct fuse_file_info *fi);
-void mrq_op_write(fuse_req_t req, fuse_ino_t id, const char *buf, size_t size, off_t off,
-		  struct fuse_file_info *fi);
+void mrq_op_write(fuse_req_t req, fuse_ino_t id, const char *buf, size_t size,
+		  off_t off, struct fuse_file_info *fi);
 void mrq_op_flush(fuse_req_t req, fuse_ino_t id, struct fuse_file_info *fi);
-void mrq_op_fsync(fuse_req_t req, fuse_ino_t id, int datasync, struct fuse_file_info *fi);
+void mrq_op_fsync(fuse_req_t req, fuse_ino_t id, int datasync,
+		  struct fuse_file_info *fi);
 void mrq_op_fallocate(fuse_req_t req, fuse_ino_t id, int mode, off_t off, off_t len,
 		      struct fuse_file_info *fi);
 void mrq_op_lseek(fuse_req_t req, fuse_ino_t id, off_t off, int whence,
@@ -192,7 +191,8 @@ MRQ_MUST_CHECK enum mrq_status mrq_do_setxattr(const struct mrq_call *call,
 					       const char *value, size_t len, int flags,
 					       struct mrq_error *err);
 MRQ_MUST_CHECK enum mrq_status mrq_do_removexattr(const struct mrq_call *call,
-						  struct mrq_inode *ino, const char *name,
+						  struct mrq_inode *ino,
+						  const char *name,
 						  struct mrq_error *err);
 void mrq_op_getxattr(fuse_req_t req, fuse_ino_t id, const char *name, size_t size);
 void mrq_op_listxattr(fuse_req_t req, fuse_ino_t id, size_t size);

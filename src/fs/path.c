@@ -17,7 +17,8 @@ mrq_path_open(const struct mrq_inode *parent, const char *name, int *ret_fd,
 {
 	struct open_how how = {
 		.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+		.resolve =
+			RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
 	};
 	int fd MRQ_CLEANUP(mrq_close) =
 		(int)syscall(SYS_openat2, parent->fd, name, &how, sizeof(how));
@@ -94,8 +95,8 @@ mrq_path_renamed(struct mrq_table *t, struct mrq_inode *ino, struct mrq_inode *p
 }
 
 enum mrq_status
-mrq_path_place(struct mrq_table *t, struct mrq_inode *ino, struct mrq_inode **ret_parent,
-	       char **ret_name, struct mrq_error *err)
+mrq_path_place(struct mrq_table *t, struct mrq_inode *ino,
+	       struct mrq_inode **ret_parent, char **ret_name, struct mrq_error *err)
 {
 	(void)pthread_rwlock_rdlock(&t->names);
 	struct mrq_inode *parent = ino->parent;
@@ -141,7 +142,8 @@ path_walk(const struct mrq_table *t, const struct mrq_inode *ino, char *ret, cha
 }
 
 void
-mrq_path_of(struct mrq_table *t, struct mrq_inode *ino, char ret[static MRQ_FS_PATH_MAX])
+mrq_path_of(struct mrq_table *t, struct mrq_inode *ino,
+	    char ret[static MRQ_FS_PATH_MAX])
 {
 	char *at = ret + MRQ_FS_PATH_MAX - 1;
 	*at = '\0';

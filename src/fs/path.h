@@ -11,7 +11,8 @@
 /** Open name beneath parent as a handle (O_PATH), a symbolic link itself; its stat in *st. */
 MRQ_MUST_CHECK enum mrq_status mrq_path_open(const struct mrq_inode *parent,
 					     const char *name, int *ret_fd,
-					     struct stat *ret_st, struct mrq_error *err);
+					     struct stat *ret_st,
+					     struct mrq_error *err);
 /** "/proc/self/fd/N": follows to the object behind a handle. */
 #define MRQ_PROC_FD_TEXT 32
 void mrq_path_proc(int fd, char ret[static MRQ_PROC_FD_TEXT]);
@@ -22,10 +23,11 @@ int mrq_path_reopen(int fd, int flags);
 void mrq_path_name(struct mrq_table *t, struct mrq_inode *ino, struct mrq_inode *parent,
 		   const char *name);
 /** After a rename of what was ino: the same, also when it is not in the table (NULL). */
-void mrq_path_renamed(struct mrq_table *t, struct mrq_inode *ino, struct mrq_inode *parent,
-		      const char *name);
+void mrq_path_renamed(struct mrq_table *t, struct mrq_inode *ino,
+		      struct mrq_inode *parent, const char *name);
 /** Its parent (with a reference) and name (malloc'ed); MRQ_E_NOT_FOUND when it has none. */
-MRQ_MUST_CHECK enum mrq_status mrq_path_place(struct mrq_table *t, struct mrq_inode *ino,
+MRQ_MUST_CHECK enum mrq_status mrq_path_place(struct mrq_table *t,
+					      struct mrq_inode *ino,
 					      struct mrq_inode **ret_parent,
 					      char **ret_name, struct mrq_error *err);
 /** Path below the mount, "/docs/q3.txt", "/" for the root; one that does not fit begins with "...". */

@@ -32,7 +32,8 @@ static enum mrq_status
 side_find(struct mrq_fs *fs, struct side *side, bool must_exist, struct mrq_error *err)
 {
 	struct mrq_error why = { 0 };
-	enum mrq_status st = mrq_do_find(fs, side->parent, side->name, &side->ino, &why);
+	enum mrq_status st =
+		mrq_do_find(fs, side->parent, side->name, &side->ino, &why);
 	if (st == MRQ_E_SYS && why.sys_errno == ENOENT && !must_exist)
 		return MRQ_OK;
 	if (st != MRQ_OK && err)
@@ -59,8 +60,8 @@ label_of(struct mrq_fs *fs, struct mrq_inode *ino, char ret[static MRQ_GUID_TEXT
 
 /** `moved` comes under the protection of `target`, whose name it is about to take. */
 static enum mrq_status
-succeed_once(const struct mrq_call *call, struct mrq_inode *moved, struct mrq_inode *target,
-	     const char *path, struct mrq_error *err)
+succeed_once(const struct mrq_call *call, struct mrq_inode *moved,
+	     struct mrq_inode *target, const char *path, struct mrq_error *err)
 {
 	struct mrq_file *from, *onto;
 	MRQ_TRY(mrq_attach_get(call->fs, moved, &from, err));
@@ -76,8 +77,8 @@ succeed_once(const struct mrq_call *call, struct mrq_inode *moved, struct mrq_in
 }
 
 static enum mrq_status
-succeed(const struct mrq_call *call, const struct side *moved, const struct side *target,
-	struct mrq_error *err)
+succeed(const struct mrq_call *call, const struct side *moved,
+	const struct side *target, struct mrq_error *err)
 {
 	static const struct mrq_change_options plainly = { .justification = NULL };
 	char path[MRQ_FS_PATH_MAX], label[MRQ_GUID_TEXT];
@@ -89,13 +90,14 @@ succeed(const struct mrq_call *call, const struct side *moved, const struct side
 		return st;
 	/* a plain file onto a protected one: it gets that one's label, then its licence */
 	MRQ_TRY(label_of(call->fs, target->ino, label, err));
-	MRQ_TRY(mrq_convert(call, moved->ino, MRQ_CONVERT_PROTECT, label, NULL, &plainly, err));
+	MRQ_TRY(mrq_convert(call, moved->ino, MRQ_CONVERT_PROTECT, label, NULL,
+			    &plainly, err));
 	return succeed_once(call, moved->ino, target->ino, path, err);
 }
 
 static int
-rename_names(const struct mrq_call *call, const struct side *from, const struct side *to,
-	     unsigned flags)
+rename_names(const struct mrq_call *call, const struct side *from,
+	     const struct side *to, unsigned flags)
 {
 	return MRQ_AS_CALLER(call, MRQ_CREDS_GROUPS,
 			     (int)syscall(SYS_renameat2, from->parent->fd, from->name,
@@ -103,8 +105,8 @@ rename_names(const struct mrq_call *call, const struct side *from, const struct 
 }
 
 static enum mrq_status
-rename_found(const struct mrq_call *call, const struct side *from, const struct side *to,
-	     unsigned flags, struct mrq_error *err)
+rename_found(const struct mrq_call *call, const struct side *from,
+	     const struct side *to, unsigned flags, struct mrq_error *err)
 {
 	struct mrq_fs *fs = call->fs;
 	struct mrq_facts facts;

@@ -8,7 +8,8 @@
 /** The errno of a failure; never 0.  err may be NULL: then by status alone. */
 int mrq_reply_errno(enum mrq_status status, const struct mrq_error *err);
 /** Answer a request with a failure (or 0 when status is MRQ_OK). */
-void mrq_reply_status(fuse_req_t req, enum mrq_status status, const struct mrq_error *err);
+void mrq_reply_status(fuse_req_t req, enum mrq_status status,
+		      const struct mrq_error *err);
 
 /**
  * A failed system call, without a sentence: the kernel carries the errno only, and failed

@@ -19,11 +19,11 @@ struct mrq_settler {
 	bool running;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
-	bool stop;			 /* guarded by lock */
-	struct mrq_inode *waiting;	 /* unsettled, referred to; guarded by lock */
-	size_t n_waiting;		 /* guarded by lock */
+	bool stop;                         /* guarded by lock */
+	struct mrq_inode *waiting;         /* unsettled, referred to; guarded by lock */
+	size_t n_waiting;                  /* guarded by lock */
 	struct mrq_inode *oldest, *newest; /* attached without users; guarded by lock */
-	size_t n_warm;			 /* guarded by lock */
+	size_t n_warm;                     /* guarded by lock */
 };
 
 enum mrq_status
@@ -250,7 +250,8 @@ settle_items(struct mrq_settler *s, struct item *items, size_t n, struct mrq_err
 		note(&first, prepare(s->fs, &items[i], &why), &why, err);
 	bool synced = syncfs(s->sync_fd) == 0;
 	if (!synced) {
-		enum mrq_status st = mrq_fail_sys(&why, "cannot sync '%s'", s->fs->source);
+		enum mrq_status st =
+			mrq_fail_sys(&why, "cannot sync '%s'", s->fs->source);
 		note(&first, st, &why, err);
 	}
 	for (size_t i = 0; i < n; i++)
@@ -274,7 +275,8 @@ mrq_settle_all(struct mrq_fs *fs, struct mrq_error *err)
 	size_t n = 0;
 	MRQ_TRY(mrq_table_collect(fs->table, is_attached, &list, &n, err));
 	struct item *items MRQ_CLEANUP(free) = calloc(n + 1, sizeof(struct item));
-	enum mrq_status st = items ? MRQ_OK : mrq_fail(err, MRQ_E_NOMEM, "no memory to settle");
+	enum mrq_status st =
+		items ? MRQ_OK : mrq_fail(err, MRQ_E_NOMEM, "no memory to settle");
 	for (size_t i = 0; items && i < n; i++)
 		items[i].ino = list[i];
 	if (items)
@@ -350,7 +352,8 @@ pause_for(struct mrq_settler *s, const struct timespec *until, bool *ret_due)
 {
 	int r = 0;
 	(void)pthread_mutex_lock(&s->lock);
-	while (!s->stop && r == 0 && s->n_warm <= MRQ_ATTACHED_MAX + MRQ_ATTACHED_MAX / 4)
+	while (!s->stop && r == 0 &&
+	       s->n_warm <= MRQ_ATTACHED_MAX + MRQ_ATTACHED_MAX / 4)
 		r = pthread_cond_timedwait(&s->wake, &s->lock, until);
 	bool go_on = !s->stop;
 	(void)pthread_mutex_unlock(&s->lock);

@@ -10,8 +10,8 @@
 
 struct mrq_settler;
 
-MRQ_MUST_CHECK enum mrq_status mrq_settler_new(struct mrq_fs *fs, struct mrq_settler **ret,
-					       struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status
+mrq_settler_new(struct mrq_fs *fs, struct mrq_settler **ret, struct mrq_error *err);
 MRQ_MUST_CHECK enum mrq_status mrq_settler_start(struct mrq_settler *s,
 						 struct mrq_error *err);
 /** Stops the thread; settles nothing.  Accepts NULL. */

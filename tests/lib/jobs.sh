@@ -71,12 +71,12 @@ job_sqlite_wal()
 {
 	sqlite3 a.db "pragma journal_mode=wal; create table t(a integer primary key, b text);"
 	for r in 1 2 3 4; do
-		sqlite3 a.db "pragma mmap_size=268435456; begin; with recursive n(x) as (values(1) union all
-		select x+1 from n where x < $N * 5) insert into t(b) select printf(\"%d-%d\", $r, x * 7919 % 10007)
+		sqlite3 a.db ".timeout 20000" "pragma mmap_size=268435456; begin immediate;
+		with recursive n(x) as (values(1) union all select x+1 from n where x < $N * 5) insert into t(b) select printf(\"%d-%d\", $r, x * 7919 % 10007)
 		from n; commit; update t set b = b || \"!\" where a % 3 = 0;" &
 		while ! sqlite3 a.db ".timeout 20000" "pragma mmap_size=268435456; select 1 from t limit 1" \
 			>/dev/null; do :; done
-		wait
+		wait $!
 	done
 	sqlite3 a.db ".timeout 20000" "pragma integrity_check; select count(*), sum(length(b)) from t;"
 	sqlite3 a.db .dump | sha256sum

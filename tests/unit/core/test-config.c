@@ -33,7 +33,8 @@ test_everything(void **state)
 	struct mrq_error err = { 0 };
 	struct mrq_config *c = NULL;
 	check_ok(mrq_config_parse(text, "test", &c, &err), &err);
-	assert_string_equal(mrq_config_list_get(&c->users, "uid.1001"), "ann@corp.example");
+	assert_string_equal(mrq_config_list_get(&c->users, "uid.1001"),
+			    "ann@corp.example");
 	assert_string_equal(mrq_config_list_get(&c->directories, "/finance"),
 			    "Confidential/All Employees");
 	assert_false(c->plain_show);

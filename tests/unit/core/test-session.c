@@ -52,8 +52,11 @@ open_session(struct world *w)
 {
 	struct mrq_error err = { 0 };
 	const struct mrq_session_options o = {
-		.state_dir = w->state, .config_file = w->conf, .keys = MRQ_SESSION_KEYS,
-		.mount_point = "/mnt/test", .now = test_now,
+		.state_dir = w->state,
+		.config_file = w->conf,
+		.keys = MRQ_SESSION_KEYS,
+		.mount_point = "/mnt/test",
+		.now = test_now,
 	};
 	check_ok(mrq_session_open(&o, &w->session, &err), &err);
 }
@@ -71,11 +74,13 @@ setup(void **state)
 	(void)snprintf(conf_dir, sizeof(conf_dir), "%s/etc", w->dir);
 	(void)snprintf(w->conf, sizeof(w->conf), "%s/marque.conf", conf_dir);
 	(void)snprintf(w->file, sizeof(w->file), "%s/source.bin", w->dir);
-	const struct mrq_init_options init = { .state_dir = w->state, .config_dir = conf_dir,
+	const struct mrq_init_options init = { .state_dir = w->state,
+					       .config_dir = conf_dir,
 					       .org = "example.org" };
 	check_ok(mrq_init(&init, &err), &err);
-	write_text(w->conf, "[identity]\nuid.70001 = ann@example.org\n"
-			    "uid.70002 = bob@example.org\nuid.70003 = eve@other.test\n");
+	write_text(w->conf,
+		   "[identity]\nuid.70001 = ann@example.org\n"
+		   "uid.70002 = bob@example.org\nuid.70003 = eve@other.test\n");
 	open_session(w);
 	*state = w;
 	return 0;
@@ -198,12 +203,13 @@ test_permissions_name_who_may(void **state)
 	/* VIEW is not enough for a program that could copy */
 	check_status(try_open(f, BOB, MRQ_REQUEST_READ), MRQ_E_DENIED, NULL);
 	char why[512];
-	check_ok(mrq_session_why(w->session, BOB, "/a.txt", why, sizeof(why), &err), &err);
+	check_ok(mrq_session_why(w->session, BOB, "/a.txt", why, sizeof(why), &err),
+		 &err);
 	assert_non_null(strstr(why, "EXTRACT"));
 	assert_non_null(strstr(why, "ann@example.org"));
 	/* and no right to change it */
-	check_status(mrq_file_protect(f, &bob, &p, &plainly, "/a.txt", &err), MRQ_E_DENIED,
-		     &err);
+	check_status(mrq_file_protect(f, &bob, &p, &plainly, "/a.txt", &err),
+		     MRQ_E_DENIED, &err);
 	check_ok(try_open(f, ANN, MRQ_REQUEST_WRITE), NULL);
 	mrq_file_free(f);
 }
@@ -216,7 +222,8 @@ test_expiry_spares_the_owner(void **state)
 	struct mrq_file *f = make(w, "for a while");
 	struct mrq_caller ann = as(ANN);
 	const struct mrq_permission grant = { "org", MRQ_LEVEL_COAUTHOR };
-	const struct mrq_permissions p = { .items = &grant, .n = 1,
+	const struct mrq_permissions p = { .items = &grant,
+					   .n = 1,
 					   .expires = the_time + 100 };
 	const struct mrq_change_options plainly = { .justification = "test" };
 	check_ok(mrq_file_protect(f, &ann, &p, &plainly, "/a.txt", &err), &err);
@@ -272,9 +279,11 @@ test_label_lowered_only_with_a_reason(void **state)
 	struct mrq_error err = { 0 };
 	struct mrq_file *f = make(w, "labelled");
 	struct mrq_caller ann = as(ANN);
-	const struct mrq_change_options silent = { 0 }, spoken = { .justification = "old" };
-	check_ok(mrq_file_label_set(f, &ann, "Confidential/All Employees", &silent, "/a.txt",
-				    &err), &err);
+	const struct mrq_change_options silent = { 0 },
+					spoken = { .justification = "old" };
+	check_ok(mrq_file_label_set(f, &ann, "Confidential/All Employees", &silent,
+				    "/a.txt", &err),
+		 &err);
 	char *label = NULL;
 	check_ok(mrq_file_attribute(f, &ann, "label", "/a.txt", &label, &err), &err);
 	assert_string_equal(label, "Confidential/All Employees");
@@ -282,8 +291,9 @@ test_label_lowered_only_with_a_reason(void **state)
 	check_status(mrq_file_label_set(f, &ann, "Public", &silent, "/a.txt", &err),
 		     MRQ_E_POLICY, &err);
 	check_ok(mrq_file_label_set(f, &ann, "Public", &spoken, "/a.txt", &err), &err);
-	check_status(mrq_file_label_set(f, &ann, "Confidential", &spoken, "/a.txt", &err),
-		     MRQ_E_POLICY, &err);
+	check_status(
+		mrq_file_label_set(f, &ann, "Confidential", &spoken, "/a.txt", &err),
+		MRQ_E_POLICY, &err);
 	check_status(mrq_file_label_set(f, &ann, "Nonsense", &spoken, "/a.txt", &err),
 		     MRQ_E_NOT_FOUND, &err);
 	expect_text(f, "labelled");
@@ -321,8 +331,9 @@ test_rollback_is_noticed(void **state)
 	ssize_t n = pread(fd, old, sizeof(old), 0);
 	const struct mrq_change_options silent = { 0 };
 	struct mrq_caller ann = as(ANN);
-	check_ok(mrq_file_label_set(f, &ann, "Confidential/All Employees", &silent, "/a.txt",
-				    &err), &err);
+	check_ok(mrq_file_label_set(f, &ann, "Confidential/All Employees", &silent,
+				    "/a.txt", &err),
+		 &err);
 	check_ok(mrq_file_settle(f, false, &err), &err);
 	mrq_file_free(f);
 	mrq_session_free(w->session);
@@ -335,7 +346,8 @@ test_rollback_is_noticed(void **state)
 	check_status(try_open(f, ANN, MRQ_REQUEST_READ), MRQ_E_ROLLBACK, NULL);
 	mrq_file_free(f);
 	struct mrq_fsck_result r;
-	check_ok(mrq_fsck(w->session, w->file, MRQ_FSCK_ACCEPT, NULL, NULL, &r, &err), &err);
+	check_ok(mrq_fsck(w->session, w->file, MRQ_FSCK_ACCEPT, NULL, NULL, &r, &err),
+		 &err);
 	f = attach(w);
 	check_ok(try_open(f, ANN, MRQ_REQUEST_READ), NULL);
 	mrq_file_free(f);
@@ -377,7 +389,8 @@ test_copy_of_the_state_opens_nothing(void **state)
 	char conf[512];
 	(void)snprintf(conf, sizeof(conf), "[authority]\nmachine_id = %s\n", id);
 	write_text(w->conf, conf);
-	const struct mrq_session_options o = { .state_dir = w->state, .config_file = w->conf,
+	const struct mrq_session_options o = { .state_dir = w->state,
+					       .config_file = w->conf,
 					       .keys = MRQ_SESSION_KEYS };
 	check_status(mrq_session_open(&o, &w->session, &err), MRQ_E_DAMAGED, &err);
 	assert_null(w->session);

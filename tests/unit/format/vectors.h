@@ -19,9 +19,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#define VECTORS_MAX	 1024
-#define VECTOR_FILE_MAX	 (1u << 20) /* bytes of one file of the vectors */
-#define VECTOR_HASH_MAX	 (16u << 20) /* bytes of plaintext that are hashed whole */
+#define VECTORS_MAX     1024
+#define VECTOR_FILE_MAX (1u << 20)  /* bytes of one file of the vectors */
+#define VECTOR_HASH_MAX (16u << 20) /* bytes of plaintext that are hashed whole */
 
 struct vector {
 	const struct mrq_json_node *json;
@@ -79,7 +79,7 @@ vector_file_load(const char *name, uint8_t **ret, size_t *ret_len, size_t max)
 static inline size_t
 vectors_load(struct vector *ret)
 {
-	struct mrq_json_doc *doc = NULL;
+	static struct mrq_json_doc *doc;
 	struct mrq_error err;
 	uint8_t *text = NULL;
 	size_t len, n = 0;

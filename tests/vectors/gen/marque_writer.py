@@ -252,12 +252,15 @@ def at_rest(state, full=True):
     return image
 
 
-def runs(units):
-    """[(first target, pages of a unit, [bytes])] of units that follow each other."""
+def runs(units, header_pages=0):
+    """[(first target, pages of a unit, [bytes])] of units that follow each other.
+
+    Units at header_pages and on are not put into one record with pages of the header.
+    """
     out = []
     for target, data in units:
         pages = len(data) // PAGE
-        if out:
+        if out and target != header_pages:
             first, each, items = out[-1]
             if each == pages and first + pages * len(items) == target:
                 items.append(data)
@@ -282,8 +285,11 @@ class Journal:
         self.previous, self.commits = 0, []
         self.falsify_records = self.falsify_commit = None
 
-    def commit(self, new, unused=0, header_first=False):
-        """Append the transaction from the newest state to new."""
+    def commit(self, new, unused=0, header_first=False, merge=False):
+        """Append the transaction from the newest state to new.
+
+        merge: with the header first, one record may cover header and blocks.
+        """
         have, want = self.now.units(), new.units()
         if set(have) - set(want):
             self.stale_below = max(self.stale_below, self.now.data_end())
@@ -298,7 +304,8 @@ class Journal:
         for target, data in in_place:
             assert target + len(data) // PAGE <= self.start
             self.image.put(target, data)
-        self.append(new, payload, in_place, unused)
+        payload = runs(payload, 0 if merge else new.p.k)
+        self.append(new, payload, runs(in_place), unused)
         self.referred |= set(want)
         self.now = new
 
@@ -314,13 +321,13 @@ class Journal:
         if unused:
             records.append([0, unused, 1, codec.KIND_UNUSED])
             crcs += [0] * unused
-        for target, pages, items in runs(payload):
+        for target, pages, items in payload:
             records.append([target, len(items), pages, codec.KIND_PAYLOAD])
             crcs += [codec.crc32c(data) for data in items]
             for data in items:
                 self.image.put(at, data)
                 at += pages
-        for target, pages, items in runs(in_place):
+        for target, pages, items in in_place:
             records.append([target, len(items), pages, codec.KIND_IN_PLACE])
             crcs += [codec.crc32c(data) for data in items]
         if self.falsify_records:

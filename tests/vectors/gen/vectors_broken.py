@@ -8,7 +8,7 @@ import marque_codec as codec
 import marque_writer as writer
 from marque_codec import PAGE
 from vector_kit import SMALL, Vector, entry_at, flip, params, poke, reseal, state_of
-from vector_kit import u16, u32, u64
+from vector_kit import u16, u32, u64, vectors
 from vectors_good import long_licence
 from vectors_journal import Story, two
 
@@ -45,7 +45,7 @@ def cut():
     _, image = base("header-cut")
     raw = image.get(0)[:2048]
     Vector("header-cut", "half a header page", raw, "damaged")
-    state, image = base("header-page-missing", 0, k=2)
+    state, image = base("header-page-missing", 0, k=2, licence=b"l" * 3000)
     image.resize(1)
     Vector("header-page-missing", "one of two header pages", image, "damaged")
     _, image = base("block-cut")
@@ -177,6 +177,7 @@ def blocks():
     for g in (0, 2, 0xFFFFFFFF):
         name = f"entry-generation-{g}"
         poked(name, "a generation out of bounds", entry_at(1) + 28, u32(g), "damaged")
+        vectors[-1].other = "format"
     state, image = base("entry-generation-other")
     poke(image, 56, u32(2))
     poke(image, entry_at(1) + 28, u32(2))
