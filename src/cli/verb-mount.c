@@ -56,25 +56,30 @@ add_pair(struct words *words, const char *option, const char *value,
 }
 
 static enum mrq_status
-mount_words(const struct cli *cli, struct words *words, struct mrq_error *err)
+add_options(const struct cli *cli, struct words *words, struct mrq_error *err)
 {
 	const struct cli_given *given = &cli->given;
 	const char *options;
 
+	for (size_t i = 0; (options = cli_each(given, CLI_MOUNT_OPTIONS, i)); i++)
+		MRQ_TRY(add_pair(words, "-o", options, err));
+	if (cli_has(given, CLI_FOREGROUND))
+		MRQ_TRY(add(words, "-f", err));
+	return cli->verbose ? add(words, "-v", err) : MRQ_OK;
+}
+
+static enum mrq_status
+mount_words(const struct cli *cli, struct words *words, struct mrq_error *err)
+{
+	const char *fd = cli_value(&cli->given, CLI_PASSPHRASE_FD);
+
 	MRQ_TRY(add(words, "marquefs", err));
 	MRQ_TRY(add_pair(words, "--state", cli->state_dir, err));
 	MRQ_TRY(add_pair(words, "--config", cli->config_file, err));
-	if (cli_has(given, CLI_PASSPHRASE_FD))
-		MRQ_TRY(add_pair(words, "--passphrase-fd",
-				 cli_value(given, CLI_PASSPHRASE_FD), err));
-	if (cli_has(given, CLI_FOREGROUND))
-		MRQ_TRY(add(words, "-f", err));
-	if (cli->verbose)
-		MRQ_TRY(add(words, "-v", err));
-	for (size_t i = 0; (options = cli_each(given, CLI_MOUNT_OPTIONS, i)); i++)
-		MRQ_TRY(add_pair(words, "-o", options, err));
-	MRQ_TRY(add(words, "--", err));
-	MRQ_TRY(add(words, cli->args[0], err));
+	if (fd)
+		MRQ_TRY(add_pair(words, "--passphrase-fd", fd, err));
+	MRQ_TRY(add_options(cli, words, err));
+	MRQ_TRY(add_pair(words, "--", cli->args[0], err));
 	return add(words, cli->args[1], err);
 }
 
