@@ -270,37 +270,6 @@ check_finds(const struct vector *v)
 	assert_true(found.damaged > 0);
 }
 
-/** Where library and manual page do not agree yet; see the page, sections in brackets. */
-static const struct {
-	const char *test, *why;
-} disputed[] = {
-	{ "journal-header-merged", "one record for header and block [Record]" },
-	{ "journal-chain-broken", "look on behind a broken chain [Recovery 4]" },
-	{ "journal-unused-crc", "CRC of an unused page is not zero [Record]" },
-	{ "journal-target-twice", "the same target in place and in payload [Record]" },
-	{ "licence-type-0", "version or malformed [Header, must refuse]" },
-	{ "licence-type-3", "version or malformed [Header, must refuse]" },
-	{ "facts of journal-payload-torn", "facts of no sound state [Recovery 5]" },
-	{ "facts of journal-first-payload-torn",
-	  "facts of no sound state [Recovery 5]" },
-	{ "facts of journal-in-place-lost", "facts of no sound state [Recovery 6]" },
-	{ "facts of journal-first-in-place-lost",
-	  "facts of no sound state [Recovery 6]" },
-	{ "facts of settle-replaced-then-torn",
-	  "facts of no sound state [Recovery 5]" },
-};
-
-static bool
-is_disputed(const char *test)
-{
-	for (size_t i = 0; i < sizeof(disputed) / sizeof(disputed[0]); i++)
-		if (strcmp(disputed[i].test, test) == 0) {
-			print_message("# not run: %s: %s\n", test, disputed[i].why);
-			return true;
-		}
-	return false;
-}
-
 static void
 test_vector(void **state)
 {
@@ -330,6 +299,16 @@ test_facts(void **state)
 		refused_in_the_clear(v, want);
 }
 
+static bool
+disputed(const char *test)
+{
+	const char *why = vector_disputed(test);
+
+	if (why)
+		print_message("# not run: %s: %s\n", test, why);
+	return why;
+}
+
 int
 main(void)
 {
@@ -344,13 +323,13 @@ main(void)
 	for (size_t i = 0; i < vectors_n; i++) {
 		struct vector *v = &vectors[i];
 
-		if (is_disputed(v->name))
+		if (disputed(v->name))
 			continue;
 		tests[n++] = (struct CMUnitTest){ .name = v->name,
 						  .test_func = test_vector,
 						  .initial_state = v };
 		(void)snprintf(names[i], sizeof(names[i]), "facts of %s", v->name);
-		if (!is_disputed(names[i]))
+		if (!disputed(names[i]))
 			tests[n++] = (struct CMUnitTest){ .name = names[i],
 							  .test_func = test_facts,
 							  .initial_state = v };
