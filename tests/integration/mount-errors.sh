@@ -166,6 +166,7 @@ mkdir "$W/sbin"
 cp -a /usr/sbin/. "$W/sbin/"
 ln -sf "$(command -v marquefs)" "$W/sbin/mount.fuse.marque"
 echo "$SRC $MNT fuse.marque noauto,_netdev,x-test,noatime,state=$STATE,config=$CONF 0 0" >"$W/fstab"
+# shellcheck disable=SC2016
 told "mount, fstab, umount" unshare -m bash -c '
 	mount --bind "$0/sbin" /usr/sbin || exit 99
 	mount -T "$0/fstab" "$0/mnt" || exit
@@ -193,6 +194,7 @@ user()
 told "others, without leave" user 'marquefs source mnt -o allow_other'
 told "no authority of one's own" user 'marquefs source mnt'
 told "a mount point of root" user 'marquefs source /var/lib'
+# shellcheck disable=SC2016
 told "mount, use, umount" user '
 	marque init --org user.example >/dev/null || exit
 	marquefs source mnt 2>/dev/null || exit
