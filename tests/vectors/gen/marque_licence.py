@@ -9,11 +9,13 @@ import json
 import re
 import struct
 import sys
+import uuid
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.keywrap import (
     InvalidUnwrap,
     aes_key_unwrap,
@@ -166,7 +168,7 @@ def key_agreed(private, public):
     return hashlib.sha256(struct.pack(">I", 1) + z + info).digest()
 
 
-def jwe_seal(public, key, random):
+def jwe_seal(public, seed, random):
     ephemeral = private_key(random(31))
     head = {
         "alg": "ECDH-ES+A256KW",
@@ -177,7 +179,7 @@ def jwe_seal(public, key, random):
     aad = b64(json_write(head))
     cek, iv = random(32), random(12)
     wrapped = aes_key_wrap(key_agreed(ephemeral, public), cek)
-    out = AESGCM(cek).encrypt(iv, key, aad.encode())
+    out = AESGCM(cek).encrypt(iv, seed, aad.encode())
     return ".".join([aad, b64(wrapped), b64(iv), b64(out[:-16]), b64(out[-16:])])
 
 
@@ -198,6 +200,12 @@ def jwe_open(private, text):
         raise Refused("key does not open") from None
     require(len(cek) == 32 and len(out) == 32, "key has another length")
     return out
+
+
+def content_key(seed, cid, kid):
+    """Bound to the licence by its cid and to its signer by the kid in the header."""
+    info = b"content\0" + uuid.UUID(cid).bytes + kid.encode()
+    return HKDF(hashes.SHA256(), 32, b"marque-v1", info).derive(seed)
 
 
 # Members
@@ -319,7 +327,7 @@ def same_name(a, b):
     return a.lower() == b.lower()
 
 
-def licence_make(members, publish, organisation, content_key, certificate, random):
+def licence_make(members, publish, organisation, seed, certificate, random):
     """The licence as bytes; members and certificate are those the caller may choose."""
     enc = organisation.public_key()
     cert = {
@@ -334,24 +342,26 @@ def licence_make(members, publish, organisation, content_key, certificate, rando
     all_members = members | {
         "v": 1,
         "kid": thumbprint(enc),
-        "key": jwe_seal(enc, content_key, random),
+        "key": jwe_seal(enc, seed, random),
         "crt": jws_sign(organisation, CERT_TYPE, cert),
     }
     payload = {n: all_members[n] for n in LICENCE_MEMBERS if n in all_members}
     return jws_sign(publish, PL_TYPE, payload).encode()
 
 
-def certificate_open(text, organisation):
+def certificate_open(text, organisation, kid):
+    """Its payload; kid is that which the licence names for the organisation's key."""
     cert = Jws(text, CERT_TYPE, "certificate")
     cert.verify(organisation)
     members_check(cert.payload, CERT_MEMBERS, "certificate")
     if "enc" in cert.payload:
-        jwk_read(cert.payload["enc"], "enc")
+        enc = jwk_read(cert.payload["enc"], "enc")
+        require(thumbprint(enc) == kid, "enc of the certificate has another key id")
     return cert.payload
 
 
 def licence_open(data, organisation):
-    """The payload of a licence that verified under the organisation's public key."""
+    """Payload and signer's key id, verified under the organisation's public key."""
     require(len(data) <= LICENCE_MAX, "licence is too long")
     try:
         text = data.decode("ascii")
@@ -361,7 +371,7 @@ def licence_open(data, organisation):
     p = jws.payload
     members_check(p, LICENCE_MEMBERS, "licence")
     require(not ("tpl" in p and "grants" in p), "licence: tpl and grants")
-    cert = certificate_open(p["crt"], organisation)
+    cert = certificate_open(p["crt"], organisation, p["kid"])
     jws.verify(jwk_read(cert["jwk"], "jwk"))
     require(same_name(cert["org"], p["org"]), "org of licence and certificate differ")
     inside = cert["nbf"] <= p["iat"] <= cert["exp"]
@@ -369,7 +379,13 @@ def licence_open(data, organisation):
     kind, _, name = cert["sub"].partition(":")
     right = kind != "user" or same_name(name, p["iss"])
     require(right, "the certificate was given to another than the issuer")
-    return p
+    return p, jws.kid
+
+
+def licence_key(data, organisation):
+    """The content key, for who has the organisation's private key."""
+    payload, kid = licence_open(data, organisation.public_key())
+    return content_key(jwe_open(organisation, payload["key"]), payload["cid"], kid)
 
 
 # Command line
@@ -391,7 +407,8 @@ def cmd_make(args):
     cert = {"org": args.org, "sub": args.sub, "nbf": args.nbf, "exp": args.until}
     random = Random(args.seed)
     publish, org = args.publish_key, args.org_key
-    data = licence_make(members, publish, org, args.content_key, cert, random)
+    key_seed = args.key_seed or random(32)
+    data = licence_make(members, publish, org, key_seed, cert, random)
     with open(args.output, "wb") as f:
         f.write(data)
 
@@ -399,8 +416,8 @@ def cmd_make(args):
 def cmd_open(args):
     with open(args.file, "rb") as f:
         data = f.read(LICENCE_MAX + 1)
-    out = {"payload": licence_open(data, args.org_key.public_key())}
-    out["content_key"] = jwe_open(args.org_key, out["payload"]["key"]).hex()
+    payload, _ = licence_open(data, args.org_key.public_key())
+    out = {"payload": payload, "content_key": licence_key(data, args.org_key).hex()}
     json.dump(out, sys.stdout, indent=1)
     print()
 
@@ -412,7 +429,7 @@ def add_commands(sub):
     p.add_argument("-o", "--output", required=True)
     p.add_argument("--org-key", type=scalar, required=True, help="base64url scalar")
     p.add_argument("--publish-key", type=scalar, required=True)
-    p.add_argument("--content-key", type=bytes.fromhex, required=True)
+    p.add_argument("--key-seed", type=bytes.fromhex, help="seed of the content key")
     for name in ("cid", "own", "org", "sub"):
         p.add_argument("--" + name, required=True)
     for name in ("iat", "nbf", "until"):

@@ -7,12 +7,16 @@ import marque_writer as writer
 from vector_kit import PAGE, Vector, flip, poke, state_of
 
 GUID = bytes.fromhex("6f0e1a2b4c5d4e6f8a9b0c1d2e3f4a5b")
+LICENCE_KEY = bytes.fromhex(
+    "164f58b753359b44d563190774327333d965cd2525844f80cafc672d306560a0"
+)
 LABEL = bytes.fromhex("b2c3d4e5f60748099a1b2c3d4e5f6071")
 
 
 def rest(name, what, size, blocks=None, full=True, **more):
     state = state_of(name, size, blocks, **more)
-    return Vector(name, what, writer.at_rest(state, full), state=state)
+    image, key = writer.at_rest(state, full), state.p.content_key
+    Vector(name, what, image, state=state, content_key=key)
 
 
 def sizes():
@@ -76,7 +80,8 @@ def long_licence(n):
 
 
 def facts(licence):
-    more = {"content_id": GUID, "label_id": LABEL, "owner": b"ann@example.com"}
+    more = {"content_key": LICENCE_KEY, "content_id": GUID, "label_id": LABEL}
+    more["owner"] = b"ann@example.com"
     what = "the licence that marque-licence(5) has as its example: two header pages"
     rest("licence", what, 5000, licence=licence, **more)
     what = "two header pages, block 32"
