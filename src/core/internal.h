@@ -102,6 +102,10 @@ mrq_session_record(struct mrq_session *s, const struct mrq_caller *caller,
 		   const char *principal, const struct mrq_program_info *program,
 		   struct mrq_audit_record record, enum mrq_audit_durability how,
 		   struct mrq_error *err);
+/** A licence was made (PUBLISH) or fetched (LICENCE) for mail: it is this process that did. */
+void mrq_session_record_licence(struct mrq_session *s, enum mrq_audit_event event,
+				const char *mail, const struct mrq_guid *content_id,
+				const struct mrq_guid *label_id);
 
 struct mrq_file {
 	struct mrq_session *session;

@@ -43,8 +43,11 @@ mrq_session_publish(struct mrq_session *s, const struct mrq_publish_request *req
 	(void)snprintf(subject, sizeof(subject), "host:%s", host);
 	MRQ_TRY(mrq_publisher_get(s->publisher, s->provider, subject, request,
 				  mrq_session_now(s), ret, err));
-	if (ret->minted)
-		atomic_fetch_add(&s->counters.published, 1);
+	if (!ret->minted)
+		return MRQ_OK;
+	atomic_fetch_add(&s->counters.published, 1);
+	mrq_session_record_licence(s, MRQ_AUDIT_PUBLISH, request->issuer,
+				   &ret->content_id, &ret->label_id);
 	return MRQ_OK;
 }
 

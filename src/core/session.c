@@ -459,6 +459,24 @@ mrq_session_record(struct mrq_session *s, const struct mrq_caller *caller,
 	return mrq_audit_append(s->audit, &record, how, err);
 }
 
+void
+mrq_session_record_licence(struct mrq_session *s, enum mrq_audit_event event,
+			   const char *mail, const struct mrq_guid *content_id,
+			   const struct mrq_guid *label_id)
+{
+	struct mrq_caller self = mrq_caller_self();
+	struct mrq_program_info program = { .login_uid = (uid_t)-1 };
+	struct mrq_audit_record r = {
+		.event = event,
+		.content_id = *content_id,
+		.label_after = *label_id,
+		.granted = true,
+	};
+	enum mrq_status ignored = mrq_session_record(s, &self, mail, &program, r,
+						     MRQ_AUDIT_KERNEL, NULL);
+	(void)ignored;
+}
+
 enum mrq_status
 mrq_session_audit(struct mrq_session *s, const struct mrq_caller *caller,
 		  const struct mrq_audit_record *record, struct mrq_error *err)
