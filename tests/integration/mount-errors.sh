@@ -96,7 +96,9 @@ for field in CapEff CapBnd NoNewPrivs Seccomp; do
 done
 equal "it dumps no core" 0 "$(awk '/Max core file size/ { print $5 }' "/proc/$pid/limits")"
 equal "its memory belongs to root alone" 0 "$(stat -c %u "/proc/$pid/mem")"
-[ "$(awk '/^VmLck:/ { print $2 }' "/proc/$pid/status")" -gt 0 ] || die "no memory is locked"
+# Of a sanitizer mlockall does nothing.
+grep -qa __asan_init "$(command -v marquefs)" ||
+	[ "$(awk '/^VmLck:/ { print $2 }' "/proc/$pid/status")" -gt 0 ] || die "no memory is locked"
 ok "its memory is locked"
 
 echo "# the control socket"
@@ -187,7 +189,7 @@ user()
 	# shellcheck disable=SC2016
 	unshare -m bash -c '
 		mount --bind "$0/fuse" /dev/fuse && mount --bind "$0/fuse.conf" /etc/fuse.conf || exit 99
-		cd "$0/user" || exit 99
+		cd "$0/user" && ulimit -l 64 || exit 99
 		exec setpriv --reuid="$1" --regid="$1" --init-groups env HOME="$0/user" bash -c "$2"' \
 		"$W" "$ALICE" "$1"
 }
