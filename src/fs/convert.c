@@ -3,29 +3,42 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include "attach.h"
-#include "base/cleanup.h"
-#include "base/error.h"
+#include "fence.h"
+#include "handle.h"
 #include "path.h"
 #include "reply.h"
 
-#define TEMP_TEXT      40
-#define XATTR_LIST_MAX 65536
-#define XATTR_MAX      65536
+#define TEMP_PREFIX ".marque-"
+#define TEMP_TEXT   (sizeof(TEMP_PREFIX) + 16)
+MRQ_DEFINE_CLEANUP(mrq_file_free, struct mrq_file *)
 
-/** The new file under its passing name; removed by scope unless it took the old one's place. */
+/** One conversion: what stands and what is wanted. */
+struct conversion {
+	const struct mrq_call *call;
+	struct mrq_inode *ino, *parent;
+	const char *name; /* in parent */
+	const char *path; /* below the mount */
+	enum mrq_convert direction;
+	const char *label;
+	const struct mrq_permissions *permissions;
+	const struct mrq_change_options *options;
+	struct stat before;
+};
+
+/** The new file; its passing name is removed by scope unless it took the old one's place. */
 struct temp {
 	int dirfd; /* borrowed */
 	int fd;
-	char name[TEMP_TEXT];
+	char name[TEMP_TEXT]; /* "" while it has none */
 };
 
 static void
@@ -39,42 +52,60 @@ temp_clear(struct temp *t)
 MRQ_DEFINE_CLEANUP_VALUE(temp_clear, struct temp)
 
 static enum mrq_status
-temp_make(int dirfd, struct temp *ret, struct mrq_error *err)
+temp_name(char ret[static TEMP_TEXT], struct mrq_error *err)
 {
-	for (int tries = 0; tries < 16; tries++) {
-		uint64_t r = 0;
-		if (getrandom(&r, sizeof(r), 0) != (ssize_t)sizeof(r))
-			return mrq_fail_sys(err, "cannot name a temporary file");
-		(void)snprintf(ret->name, sizeof(ret->name), ".marque-%016llx",
-			       (unsigned long long)r);
-		ret->dirfd = dirfd;
-		ret->fd = openat(dirfd, ret->name,
-				 O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-				 0600);
-		if (ret->fd >= 0)
-			return MRQ_OK;
-		ret->name[0] = '\0';
-		if (errno != EEXIST)
-			break;
-	}
-	return mrq_fail_sys(err, "cannot make a temporary file");
+	uint64_t r;
+	if (getrandom(&r, sizeof(r), 0) != (ssize_t)sizeof(r))
+		return mrq_fail_sys(err, "cannot name a temporary file");
+	(void)snprintf(ret, TEMP_TEXT, TEMP_PREFIX "%016llx", (unsigned long long)r);
+	return MRQ_OK;
 }
 
-/** Attributes that cannot be carried over are those of another file system: not ours to lose. */
+/** Without a name where the file system can: then a crash leaves nothing behind. */
 static enum mrq_status
-copy_xattrs(const char *from, int to, struct mrq_error *err)
+temp_make(struct temp *t, struct mrq_error *err)
+{
+	t->fd = openat(t->dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (t->fd >= 0)
+		return MRQ_OK;
+	char name[TEMP_TEXT];
+	MRQ_TRY(temp_name(name, err));
+	t->fd = openat(t->dirfd, name,
+		       O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (t->fd < 0)
+		return mrq_fail_sys(err, "cannot make a temporary file");
+	memcpy(t->name, name, sizeof(name));
+	return MRQ_OK;
+}
+
+static enum mrq_status
+temp_link(struct temp *t, struct mrq_error *err)
+{
+	char proc[MRQ_PROC_FD_TEXT], name[TEMP_TEXT];
+	if (t->name[0])
+		return MRQ_OK;
+	MRQ_TRY(temp_name(name, err));
+	mrq_path_proc(t->fd, proc);
+	if (linkat(AT_FDCWD, proc, t->dirfd, name, AT_SYMLINK_FOLLOW) < 0)
+		return mrq_fail_sys(err, "cannot name a temporary file");
+	memcpy(t->name, name, sizeof(name));
+	return MRQ_OK;
+}
+
+static enum mrq_status
+copy_xattrs(int from, int to, struct mrq_error *err)
 {
 	char *names MRQ_CLEANUP(free) = malloc(XATTR_LIST_MAX);
-	char *value MRQ_CLEANUP(free) = malloc(XATTR_MAX);
+	char *value MRQ_CLEANUP(free) = malloc(XATTR_SIZE_MAX);
 	if (!names || !value)
 		return mrq_fail(err, MRQ_E_NOMEM, "no memory for attributes");
-	ssize_t len = listxattr(from, names, XATTR_LIST_MAX);
+	ssize_t len = flistxattr(from, names, XATTR_LIST_MAX);
 	if (len < 0)
 		return errno == ENOTSUP
 			       ? MRQ_OK
 			       : mrq_fail_sys(err, "cannot list the attributes");
 	for (const char *n = names; n < names + len; n += strlen(n) + 1) {
-		ssize_t size = getxattr(from, n, value, XATTR_MAX);
+		ssize_t size = fgetxattr(from, n, value, XATTR_SIZE_MAX);
 		if (size < 0 && errno == ENODATA)
 			continue;
 		if (size < 0 || fsetxattr(to, n, value, (size_t)size, 0) < 0)
@@ -83,101 +114,180 @@ copy_xattrs(const char *from, int to, struct mrq_error *err)
 	return MRQ_OK;
 }
 
+/** Owner, mode, attributes (access lists among them) and times. */
 static enum mrq_status
-copy_metadata(const struct mrq_inode *ino, const struct stat *st, int to,
-	      struct mrq_error *err)
+copy_metadata(const struct conversion *c, int to, struct mrq_error *err)
 {
-	char path[MRQ_PROC_FD_TEXT];
+	const struct stat *st = &c->before;
 	const struct timespec times[2] = { st->st_atim, st->st_mtim };
-	mrq_path_proc(ino->fd, path);
-	if (fchown(to, st->st_uid, st->st_gid) < 0 && geteuid() == 0)
+	if (fchown(to, st->st_uid, st->st_gid) < 0 && c->call->fs->root)
 		return mrq_fail_sys(err, "cannot keep the owner");
 	if (fchmod(to, st->st_mode & 07777) < 0)
 		return mrq_fail_sys(err, "cannot keep the mode");
-	MRQ_TRY(copy_xattrs(path, to, err));
+	/* the folder's default list came with the new file */
+	(void)fremovexattr(to, "system.posix_acl_access");
+	MRQ_TRY(copy_xattrs(mrq_file_fd(c->ino->file), to, err));
 	if (futimens(to, times) < 0 || fsync(to) < 0)
 		return mrq_fail_sys(err, "cannot finish the new file");
 	return MRQ_OK;
 }
 
-/** Take the name over, if it still leads to ino, and put the new inode under the node. */
+/** Take the name over, durably, if it still leads to the old file. */
 static enum mrq_status
-take_place(struct mrq_fs *fs, struct mrq_inode *ino, const struct mrq_inode *parent,
-	   const char *name, const struct stat *old, struct temp *temp,
-	   struct mrq_error *err)
+take_name(const struct conversion *c, struct temp *t, struct mrq_error *err)
 {
-	struct stat now, fresh;
-	if (fstatat(parent->fd, name, &now, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    now.st_dev != old->st_dev || now.st_ino != old->st_ino)
+	struct stat now;
+	MRQ_TRY(temp_link(t, err));
+	if (fstatat(t->dirfd, c->name, &now, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    now.st_dev != c->before.st_dev || now.st_ino != c->before.st_ino)
 		return mrq_fail(err, MRQ_E_BUSY,
-				"'%s' was renamed meanwhile; try again", name);
-	int fd MRQ_CLEANUP(mrq_close) = mrq_path_reopen(temp->fd, O_PATH);
-	if (fd < 0 || fstat(temp->fd, &fresh) < 0)
-		return mrq_fail_errno(err, errno);
-	if (renameat(temp->dirfd, temp->name, parent->fd, name) < 0)
+				"'%s' was renamed meanwhile; try again", c->name);
+	if (renameat(t->dirfd, t->name, t->dirfd, c->name) < 0)
 		return mrq_fail_sys(err, "cannot put the new file in place of '%s'",
-				    name);
-	temp->name[0] = '\0';
-	return mrq_table_rebase(fs->table, ino, fd, &fresh, err);
+				    c->name);
+	t->name[0] = '\0';
+	int dir MRQ_CLEANUP(mrq_close) =
+		mrq_path_reopen(t->dirfd, O_RDONLY | O_DIRECTORY);
+	if (dir >= 0 && fsync(dir) < 0)
+		return mrq_fail_sys(err, "cannot make the new name of '%s' durable",
+				    c->name);
+	return MRQ_OK;
 }
 
-/** Nobody has it open; the file that was attached goes. */
+/** Put the new backing file, fd, under the node. */
 static enum mrq_status
-release_content(struct mrq_inode *ino, struct mrq_error *err)
+rebase(const struct conversion *c, int fd, struct mrq_error *err)
 {
+	struct mrq_fs *fs = c->call->fs;
+	struct stat st;
+	int handle MRQ_CLEANUP(mrq_close) = mrq_path_reopen(fd, O_PATH);
+	int own MRQ_CLEANUP(mrq_close) = mrq_path_reopen(fd, O_RDWR);
+	if (handle < 0 || own < 0 || fstat(handle, &st) < 0)
+		return mrq_fail_errno(err, errno);
+	struct mrq_file *file MRQ_CLEANUP(mrq_file_free) = NULL;
+	MRQ_TRY(mrq_file_attach(fs->session, own, c->path, &file, err));
+	own = -1;
+	MRQ_TRY(mrq_table_rebase(fs->table, c->ino, handle, &st, err));
+	MRQ_TRY(mrq_attach_replace(c->ino, file, err));
+	file = NULL;
+	return MRQ_OK;
+}
+
+static enum mrq_request
+request_again(const struct mrq_fh *fh)
+{
+	/* what a REPLACE truncated is written to by now */
+	return fh->request == MRQ_REQUEST_REPLACE ? MRQ_REQUEST_WRITE : fh->request;
+}
+
+/**
+ * Decide anew for the files open on it.  This decision is made under ino->io: nothing may be read
+ * or written before it.  False when somebody is not entitled any more.
+ */
+static bool
+decide_again(const struct conversion *c)
+{
+	struct mrq_inode *ino = c->ino;
+	bool all = true;
 	(void)pthread_mutex_lock(&ino->lock);
-	bool busy = ino->handles != NULL || ino->users > 1;
-	struct mrq_file *file = NULL;
-	if (!busy) {
-		file = MRQ_STEAL(ino->file);
-		ino->known = false;
-		ino->stale = false;
+	for (struct mrq_fh *fh = ino->handles; fh; fh = fh->next) {
+		struct mrq_handle *right = NULL;
+		if (mrq_file_open(ino->file, &fh->who, request_again(fh), c->path,
+				  &right, NULL) != MRQ_OK)
+			all = false;
+		if (!fh->checking)
+			mrq_handle_free(fh->right);
+		fh->right = right;
 	}
 	(void)pthread_mutex_unlock(&ino->lock);
-	mrq_file_free(file);
-	return busy ? mrq_fail(err, MRQ_E_BUSY,
-			       "the file is open; close it everywhere and try again")
-		    : MRQ_OK;
+	return all;
+}
+
+/** Open files after the change: bytes that mappings still hold must find the new one unlocked. */
+static void
+carry_over(const struct conversion *c, struct mrq_handle **ret_keeper,
+	   bool *ret_entitled)
+{
+	(void)pthread_mutex_lock(&c->ino->lock);
+	bool open = c->ino->handles != NULL;
+	(void)pthread_mutex_unlock(&c->ino->lock);
+	if (!open)
+		return;
+	if (mrq_file_open(c->ino->file, &c->call->who, MRQ_REQUEST_WRITE, c->path,
+			  ret_keeper, NULL) != MRQ_OK)
+		*ret_keeper = NULL;
+	*ret_entitled = decide_again(c);
 }
 
 static enum mrq_status
-convert_used(const struct mrq_call *call, struct mrq_inode *ino, struct mrq_file *file,
-	     struct mrq_inode *parent, const char *name, enum mrq_convert direction,
-	     const char *label, const struct mrq_permissions *permissions,
-	     const struct mrq_change_options *options, struct mrq_error *err)
+may_convert(struct conversion *c, struct mrq_error *err)
 {
-	struct stat st;
-	char path[MRQ_FS_PATH_MAX];
-	if (fstat(ino->fd, &st) < 0)
+	if (c->ino->fence != MRQ_FENCE_NONE)
+		return mrq_fence_pass(c->ino, false, err);
+	if (fstat(c->ino->fd, &c->before) < 0)
 		return mrq_fail_errno(err, errno);
-	mrq_path_of(call->fs->table, ino, path);
-	if (st.st_nlink > 1)
-		return mrq_fail(
-			err, MRQ_E_UNSUPPORTED,
-			"'%s' has several names (hard links), which a new file would "
-			"part; remove the others first",
-			path);
-	struct temp temp MRQ_CLEANUP(temp_clear) = { .fd = -1 };
-	/* A folder handle is O_PATH: good for *at calls, not for fsync. */
-	MRQ_TRY(temp_make(parent->fd, &temp, err));
-	MRQ_TRY(mrq_file_convert(file, &call->who, direction, label, permissions,
-				 options, path, temp.fd, err));
-	if (options->what_if)
+	if (c->before.st_nlink > 1)
+		return mrq_fail(err, MRQ_E_UNSUPPORTED,
+				"'%s' has several names (hard links), which a new file "
+				"would part; remove the others first",
+				c->path);
+	return MRQ_OK;
+}
+
+/** Caller holds ino->io exclusively. */
+static enum mrq_status
+convert_alone(struct conversion *c, struct mrq_handle **ret_keeper, bool *ret_entitled,
+	      struct mrq_error *err)
+{
+	MRQ_TRY(may_convert(c, err));
+	struct temp t MRQ_CLEANUP(temp_clear) = { .dirfd = c->parent->fd, .fd = -1 };
+	MRQ_TRY(temp_make(&t, err));
+	MRQ_TRY(mrq_file_convert(c->ino->file, &c->call->who, c->direction, c->label,
+				 c->permissions, c->options, c->path, t.fd, err));
+	if (c->options->what_if)
 		return MRQ_OK;
-	MRQ_TRY(copy_metadata(ino, &st, temp.fd, err));
-	MRQ_TRY(release_content(ino, err));
-	(void)pthread_rwlock_wrlock(&ino->io);
-	enum mrq_status s = take_place(call->fs, ino, parent, name, &st, &temp, err);
-	(void)pthread_rwlock_unlock(&ino->io);
-	if (s ==
-	    MRQ_OK) /* whoever attached the old one meanwhile gave up waiting or is busy */
-		s = release_content(ino, err);
-	int dir MRQ_CLEANUP(mrq_close) =
-		mrq_path_reopen(parent->fd, O_RDONLY | O_DIRECTORY);
-	if (s == MRQ_OK && dir >= 0 && fsync(dir) < 0)
-		return mrq_fail_sys(err, "cannot make the new name of '%s' durable",
-				    path);
-	return s;
+	MRQ_TRY(copy_metadata(c, t.fd, err));
+	MRQ_TRY(take_name(c, &t, err));
+	(void)atomic_fetch_add(&c->ino->writes, 1);
+	MRQ_TRY(rebase(c, t.fd, err));
+	carry_over(c, ret_keeper, ret_entitled);
+	return MRQ_OK;
+}
+
+static enum mrq_status
+convert_used(struct conversion *c, struct mrq_error *err)
+{
+	struct mrq_handle *keeper = NULL;
+	bool entitled = true;
+	(void)pthread_rwlock_wrlock(&c->ino->io);
+	enum mrq_status st = convert_alone(c, &keeper, &entitled, err);
+	(void)pthread_rwlock_unlock(&c->ino->io);
+	if (!entitled)
+		mrq_fence_begin(c->call->fs, c->ino, MRQ_E_DENIED, keeper);
+	else
+		mrq_handle_free(keeper);
+	return st;
+}
+
+/** For the caller alone: where there is neither a label nor permissions to go by. */
+struct own_rights {
+	char mail[MRQ_MAIL_MAX + 1];
+	struct mrq_permission item;
+	struct mrq_permissions list;
+};
+
+static enum mrq_status
+rights_of_caller(struct conversion *c, struct own_rights *ret, struct mrq_error *err)
+{
+	if (c->direction != MRQ_CONVERT_PROTECT || c->label || c->permissions)
+		return MRQ_OK;
+	MRQ_TRY(mrq_session_principal(c->call->fs->session, c->call->who.uid, ret->mail,
+				      err));
+	ret->item = (struct mrq_permission){ .who = ret->mail,
+					     .rights = MRQ_LEVEL_COOWNER };
+	ret->list = (struct mrq_permissions){ .items = &ret->item, .n = 1 };
+	c->permissions = &ret->list;
+	return MRQ_OK;
 }
 
 enum mrq_status
@@ -187,16 +297,26 @@ mrq_convert(const struct mrq_call *call, struct mrq_inode *ino,
 	    const struct mrq_change_options *options, struct mrq_error *err)
 {
 	struct mrq_fs *fs = call->fs;
-	struct mrq_inode *parent;
+	struct own_rights own;
 	struct mrq_file *file;
+	char path[MRQ_FS_PATH_MAX];
 	char *name MRQ_CLEANUP(free) = NULL;
-	MRQ_TRY(mrq_path_place(fs->table, ino, &parent, &name, err));
-	enum mrq_status s = mrq_attach_get(fs, ino, &file, err);
-	if (s == MRQ_OK) {
-		s = convert_used(call, ino, file, parent, name, direction, label,
-				 permissions, options, err);
+	struct conversion c = { .call = call,
+				.ino = ino,
+				.path = path,
+				.direction = direction,
+				.label = label,
+				.permissions = permissions,
+				.options = options };
+	MRQ_TRY(rights_of_caller(&c, &own, err));
+	mrq_path_of(fs->table, ino, path);
+	MRQ_TRY(mrq_path_place(fs->table, ino, &c.parent, &name, err));
+	c.name = name;
+	enum mrq_status st = mrq_attach_get(fs, ino, &file, err);
+	if (st == MRQ_OK) {
+		st = convert_used(&c, err);
 		mrq_attach_put(fs, ino);
 	}
-	mrq_inode_unref(fs, parent, 1);
-	return s;
+	mrq_inode_unref(fs, c.parent, 1);
+	return st;
 }

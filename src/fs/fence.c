@@ -12,17 +12,20 @@
 #include "settle.h"
 
 void
-mrq_fence_begin(struct mrq_fs *fs, struct mrq_inode *ino, enum mrq_status st)
+mrq_fence_begin(struct mrq_fs *fs, struct mrq_inode *ino, enum mrq_status st,
+		struct mrq_handle *keeper)
 {
-	(void)pthread_mutex_lock(&ino->lock);
 	(void)pthread_rwlock_wrlock(&ino->io);
+	(void)pthread_mutex_lock(&ino->lock);
 	bool begin = ino->fence == MRQ_FENCE_NONE;
 	if (begin) {
 		ino->fence = MRQ_FENCE_DRAINING;
 		ino->fenced = st;
+		ino->keeper = MRQ_STEAL(keeper);
 	}
-	(void)pthread_rwlock_unlock(&ino->io);
 	(void)pthread_mutex_unlock(&ino->lock);
+	(void)pthread_rwlock_unlock(&ino->io);
+	mrq_handle_free(keeper);
 	if (!begin)
 		return;
 	(void)atomic_fetch_add(&fs->fenced, 1);
@@ -58,12 +61,14 @@ close_content(struct mrq_fs *fs, struct mrq_inode *ino)
 	struct mrq_error err = { 0 };
 	if (mrq_settle_now(fs, ino, &err) != MRQ_OK)
 		mrq_log(MRQ_LOG_ERROR, "withdrawing a file: %s", err.msg);
-	(void)pthread_mutex_lock(&ino->lock);
 	(void)pthread_rwlock_wrlock(&ino->io);
+	(void)pthread_mutex_lock(&ino->lock);
 	ino->fence = MRQ_FENCE_CLOSED;
-	(void)pthread_rwlock_unlock(&ino->io);
+	struct mrq_handle *keeper = MRQ_STEAL(ino->keeper);
 	(void)pthread_mutex_unlock(&ino->lock);
 	mrq_fh_disown(ino);
+	(void)pthread_rwlock_unlock(&ino->io);
+	mrq_handle_free(keeper);
 }
 
 static void
@@ -130,7 +135,7 @@ mrq_fence_recheck(struct mrq_fs *fs, struct mrq_inode *ino)
 			lost = st;
 	}
 	if (lost != MRQ_OK)
-		mrq_fence_begin(fs, ino, lost);
+		mrq_fence_begin(fs, ino, lost, NULL);
 	for (size_t i = 0; i < n; i++)
 		mrq_fh_unref(fs, list[i]);
 	return lost != MRQ_OK;

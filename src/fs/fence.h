@@ -21,8 +21,12 @@
 #include "handle.h"
 #include "notify.h"
 
-/** Begin to fence ino for the reason st; returns at once.  Nothing when it is fenced already. */
-void mrq_fence_begin(struct mrq_fs *fs, struct mrq_inode *ino, enum mrq_status st);
+/**
+ * Begin to fence ino for the reason st; returns at once.  Nothing when it is fenced already.
+ * keeper (taken over, may be NULL) keeps the file unlocked until the dirty pages are written.
+ */
+void mrq_fence_begin(struct mrq_fs *fs, struct mrq_inode *ino, enum mrq_status st,
+		     struct mrq_handle *keeper);
 /** The rest, on the notifier's thread; mounted false: the kernel is gone. */
 void mrq_fence_close(struct mrq_fs *fs, struct mrq_inode *ino, bool mounted);
 /**

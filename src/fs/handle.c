@@ -24,8 +24,9 @@ mrq_handle_request(int flags)
 }
 
 enum mrq_status
-mrq_fh_new(const struct mrq_call *call, struct mrq_inode *ino, struct mrq_handle *right,
-	   int flags, struct mrq_fh **ret, struct mrq_error *err)
+mrq_fh_new(const struct mrq_call *call, struct mrq_inode *ino,
+	   const struct mrq_file *file, struct mrq_handle *right, int flags,
+	   struct mrq_fh **ret, struct mrq_error *err)
 {
 	struct mrq_fh *fh = calloc(1, sizeof(*fh));
 	if (!fh)
@@ -39,7 +40,8 @@ mrq_fh_new(const struct mrq_call *call, struct mrq_inode *ino, struct mrq_handle
 	fh->refs = 1;
 	(void)pthread_mutex_lock(&ino->lock);
 	bool fenced = ino->fence != MRQ_FENCE_NONE;
-	if (!fenced) {
+	bool replaced = ino->file != file;
+	if (!fenced && !replaced) {
 		fh->listed = true;
 		fh->next = ino->handles;
 		if (fh->next)
@@ -48,9 +50,10 @@ mrq_fh_new(const struct mrq_call *call, struct mrq_inode *ino, struct mrq_handle
 		ino->writers += fh->writes;
 	}
 	(void)pthread_mutex_unlock(&ino->lock);
-	if (fenced) {
+	if (fenced || replaced) {
 		free(fh);
-		return mrq_fail_errno(err, ESTALE);
+		return fenced ? mrq_fail_errno(err, ESTALE)
+			      : mrq_fail(err, MRQ_E_BUSY, "the file was converted");
 	}
 	mrq_inode_ref(ino);
 	(void)atomic_fetch_add(&call->fs->handles, 1);

@@ -25,10 +25,12 @@ bool mrq_handle_writes(int flags);
 
 /**
  * A handle of a file whose users count the caller raised (mrq_attach_get): takes over that use and
- * right, and lists it with the inode, unless that was fenced meanwhile (MRQ_E_BUSY: try again).
+ * right, and lists it with the inode.  MRQ_E_SYS (ESTALE) when that was fenced meanwhile,
+ * MRQ_E_BUSY when right is of a file that the inode no longer has: then both stay the caller's.
  */
 MRQ_MUST_CHECK enum mrq_status mrq_fh_new(const struct mrq_call *call,
 					  struct mrq_inode *ino,
+					  const struct mrq_file *file,
 					  struct mrq_handle *right, int flags,
 					  struct mrq_fh **ret, struct mrq_error *err);
 /** The kernel closed it. */

@@ -66,6 +66,7 @@ struct mrq_inode {
 	enum mrq_fence fence; /* changed under lock and io, read under either */
 	enum mrq_status fenced;
 	struct mrq_parked *parked; /* guarded by lock */
+	struct mrq_handle *keeper; /* of a conversion, until a fence closes; guarded by lock */
 	struct mrq_error
 		*late; /* failure for the next flush or fsync; guarded by lock */
 

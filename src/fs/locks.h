@@ -5,15 +5,17 @@
 /*
  * The order of locks in the mount.  Take them from the left to the right only:
  *
- *	table.names -> table.lock -> inode.lock -> inode.io -> settler.lock -> notifier.lock
+ *	table.names -> inode.io -> table.lock -> inode.lock -> settler.lock -> notifier.lock
  *	-> the library (file, keyring, store transaction, log)
  *
- * 1. table.names (read-write): parents and names of inodes; write on rename only.
- * 2. table.lock: the hash, lookup counts, pins, detached.
- * 3. inode.lock: attachment, handles, facts, stamp, fence.
- * 4. inode.io (read-write): shared by WRITEs, exclusive for settling and detaching the file.
+ * 1. table.names (read-write): parents and names of inodes.
+ * 2. inode.io (read-write): shared by requests on content, exclusive for settling, fencing and
+ *    converting.
+ * 3. table.lock: the hash, the list of detached ones, the last references.
+ * 4. inode.lock: attachment, handles, facts, stamp, fence.
  * 5. No lock is held while replying to the kernel, notifying it, or in mrq_file_open and
- *    mrq_file_check (they may wait for an authority).
+ *    mrq_file_check (they may wait for an authority); convert.c alone decides under inode.io.
+
  * 6. The notifier's thread holds no lock while it notifies: INVAL waits for our own WRITEs.
  */
 

@@ -50,7 +50,7 @@ open_attached(const struct mrq_call *call, struct mrq_inode *ino, struct mrq_fil
 			      err));
 	enum mrq_status st = flags & O_TRUNC ? truncate_open(call, ino, err) : MRQ_OK;
 	if (st == MRQ_OK)
-		st = mrq_fh_new(call, ino, right, flags, ret, err);
+		st = mrq_fh_new(call, ino, file, right, flags, ret, err);
 	if (st != MRQ_OK)
 		mrq_handle_free(right);
 	return st;
@@ -70,10 +70,13 @@ mrq_do_open(const struct mrq_call *call, struct mrq_inode *ino, int flags,
 	if (mrq_attach_changed(fs, ino, &st))
 		return mrq_fail_errno(err, ESTALE); /* the kernel looks it up again */
 	MRQ_TRY(mrq_creds_access(call, ino->fd, access_of(flags), err));
-	MRQ_TRY(mrq_attach_get(fs, ino, &file, err));
-	enum mrq_status s = open_attached(call, ino, file, flags, ret, err);
-	if (s != MRQ_OK)
-		mrq_attach_put(fs, ino);
+	enum mrq_status s;
+	do { /* again when it was converted meanwhile */
+		MRQ_TRY(mrq_attach_get(fs, ino, &file, err));
+		s = open_attached(call, ino, file, flags, ret, err);
+		if (s != MRQ_OK)
+			mrq_attach_put(fs, ino);
+	} while (s == MRQ_E_BUSY);
 	return s;
 }
 

@@ -47,15 +47,19 @@ regular(const struct side *side)
 	return side->ino && S_ISREG(side->ino->type);
 }
 
-/** The label of a file, as text that mrq_file_convert takes. */
+/** Protect a plain file like the one whose name it is about to take. */
 static enum mrq_status
-label_of(struct mrq_fs *fs, struct mrq_inode *ino, char ret[static MRQ_GUID_TEXT],
-	 struct mrq_error *err)
+protect_like(const struct mrq_call *call, struct mrq_inode *moved,
+	     struct mrq_inode *target, struct mrq_error *err)
 {
+	static const struct mrq_change_options plainly = { .justification = NULL };
 	struct mrq_facts facts;
-	MRQ_TRY(mrq_attach_all_facts(fs, ino, &facts, err));
-	mrq_guid_format(&facts.label_id, ret);
-	return MRQ_OK;
+	char label[MRQ_GUID_TEXT];
+	MRQ_TRY(mrq_attach_all_facts(call->fs, target, &facts, err));
+	mrq_guid_format(&facts.label_id, label);
+	return mrq_convert(call, moved, MRQ_CONVERT_PROTECT,
+			   mrq_guid_is_nil(&facts.label_id) ? NULL : label, NULL,
+			   &plainly, err);
 }
 
 /** `moved` comes under the protection of `target`, whose name it is about to take. */
@@ -80,8 +84,7 @@ static enum mrq_status
 succeed(const struct mrq_call *call, const struct side *moved,
 	const struct side *target, struct mrq_error *err)
 {
-	static const struct mrq_change_options plainly = { .justification = NULL };
-	char path[MRQ_FS_PATH_MAX], label[MRQ_GUID_TEXT];
+	char path[MRQ_FS_PATH_MAX];
 	if (!regular(moved) || !regular(target) || moved->ino == target->ino)
 		return MRQ_OK;
 	mrq_path_child(call->fs->table, target->parent, target->name, path);
@@ -89,9 +92,7 @@ succeed(const struct mrq_call *call, const struct side *moved,
 	if (st != MRQ_E_UNSUPPORTED)
 		return st;
 	/* a plain file onto a protected one: it gets that one's label, then its licence */
-	MRQ_TRY(label_of(call->fs, target->ino, label, err));
-	MRQ_TRY(mrq_convert(call, moved->ino, MRQ_CONVERT_PROTECT, label, NULL,
-			    &plainly, err));
+	MRQ_TRY(protect_like(call, moved->ino, target->ino, err));
 	return succeed_once(call, moved->ino, target->ino, path, err);
 }
 
