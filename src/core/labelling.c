@@ -230,12 +230,14 @@ mrq_label_follow(struct mrq_handle *reader)
 		return;
 	struct mrq_mark mark = { label->id, rank };
 	mrq_lineage_note(s->lineage, &process, &mark);
+	struct mrq_ancestry ancestry;
+	mrq_ancestry_load(&process, &ancestry);
 	pthread_mutex_t *held MRQ_CLEANUP(pthread_mutex_unlock) = &s->files_lock;
 	pthread_mutex_lock(held);
 	for (struct mrq_handle *w = s->writers; w; w = w->next) {
 		struct mrq_error err = { 0 };
 		if (w->file != reader->file &&
-		    mrq_lineage_reaches(&process, &w->process) &&
+		    mrq_lineage_reaches(&ancestry, &w->process) &&
 		    raise_file(w, set, label, &err) != MRQ_OK)
 			mrq_log(MRQ_LOG_ERROR, "cannot raise the label of '%s': %s",
 				w->path, err.msg);

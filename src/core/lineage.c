@@ -7,8 +7,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ANCESTORS_MAX 128
-
 struct entry {
 	struct mrq_process process;
 	uint64_t when; /* clock ticks since boot, as start times are */
@@ -89,20 +87,19 @@ mrq_lineage_note(struct mrq_lineage *l, const struct mrq_process *process,
 		atomic_store(&l->used, used + 1);
 }
 
-/** The ancestors of a process, itself first, as long as they live. */
-static size_t
-ancestors(const struct mrq_process *process,
-	  struct mrq_process ret[static ANCESTORS_MAX])
+void
+mrq_ancestry_load(const struct mrq_process *process, struct mrq_ancestry *ret)
 {
+	struct mrq_process *line = ret->line;
 	size_t n = 0;
-	ret[n++] = *process;
-	while (n < ANCESTORS_MAX && ret[n - 1].parent > 1) {
-		if (!mrq_process_load(ret[n - 1].parent, &ret[n]) ||
-		    ret[n].start > ret[n - 1].start)
+	line[n++] = *process;
+	while (n < MRQ_ANCESTORS_MAX && line[n - 1].parent > 1) {
+		if (!mrq_process_load(line[n - 1].parent, &line[n]) ||
+		    line[n].start > line[n - 1].start)
 			break; /* gone, or its pid was taken by a younger one */
 		n++;
 	}
-	return n;
+	ret->n = n;
 }
 
 static bool
@@ -113,9 +110,13 @@ pipeline(const struct mrq_process *reader, const struct mrq_process *writer)
 }
 
 bool
-mrq_lineage_reaches(const struct mrq_process *reader, const struct mrq_process *writer)
+mrq_lineage_reaches(const struct mrq_ancestry *reader, const struct mrq_process *writer)
 {
-	return same_process(reader, writer) || pipeline(reader, writer);
+	for (size_t i = 0; i < reader->n; i++) {
+		if (same_process(&reader->line[i], writer))
+			return true;
+	}
+	return pipeline(&reader->line[0], writer);
 }
 
 bool
@@ -124,8 +125,10 @@ mrq_lineage_mark(struct mrq_lineage *l, const struct mrq_process *process,
 {
 	if (mrq_lineage_empty(l) || process->tgid <= 0)
 		return false;
-	struct mrq_process line[ANCESTORS_MAX];
-	size_t n = ancestors(process, line);
+	struct mrq_ancestry ancestry;
+	mrq_ancestry_load(process, &ancestry);
+	const struct mrq_process *line = ancestry.line;
+	size_t n = ancestry.n;
 	int piped = -1; /* not asked yet */
 	bool found = false;
 	pthread_mutex_t *held MRQ_CLEANUP(pthread_mutex_unlock) = &l->lock;

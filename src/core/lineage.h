@@ -37,8 +37,18 @@ bool mrq_lineage_mark(struct mrq_lineage *lineage, const struct mrq_process *pro
 		      struct mrq_mark *ret);
 /** True when there is no mark at all: the fast way out. */
 bool mrq_lineage_empty(struct mrq_lineage *lineage);
-/** Does a mark of `reader` reach `writer` (for files that writer has open)? */
-bool mrq_lineage_reaches(const struct mrq_process *reader,
+#define MRQ_ANCESTORS_MAX 128
+/** A process and its ancestors, itself first, as long as they live. */
+struct mrq_ancestry {
+	struct mrq_process line[MRQ_ANCESTORS_MAX];
+	size_t n;
+};
+void mrq_ancestry_load(const struct mrq_process *process, struct mrq_ancestry *ret);
+/**
+ * Does a mark of `reader` reach what `writer` has open?  Also when writer is an ancestor: a shell
+ * opens the file of "cat a >b", and cat inherits it.
+ */
+bool mrq_lineage_reaches(const struct mrq_ancestry *reader,
 			 const struct mrq_process *writer);
 
 #endif
