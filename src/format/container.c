@@ -542,6 +542,13 @@ mrq_container_protect(struct mrq_container *c,
 		      struct mrq_error *err)
 {
 	enum mrq_status s;
+	struct mrq_container_facts facts;
+	mrq_container_facts_get(c, &facts);
+	/* A licence may only change in the first transaction of a journal: recovery checks that
+	 * one against the header pages in place, which a settle cut short has changed already. */
+	if (c->layout.header_pages > 1 && facts.sequence > 0 &&
+	    mrq_container_unlocked(c) && !mrq_container_settled(c))
+		MRQ_TRY(mrq_container_settle(c, MRQ_SETTLE_SYNC, err));
 	{
 		struct mrq_writing held MRQ_CLEANUP(mrq_writing_end) =
 			mrq_writing_begin(c);
