@@ -603,7 +603,6 @@ mrq_tree_page_written(struct mrq_tree *t, struct mrq_tree_page *p,
 {
 	MRQ_TRY(put_mac(t, p, err));
 	make_clean(t, p);
-	p->fresh = false;
 	evict(t);
 	return MRQ_OK;
 }
