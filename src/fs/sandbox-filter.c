@@ -169,6 +169,7 @@ static const char *const allowed[] = {
 	"sigaltstack",
 	"wait4",
 	/* who asks; acting as the caller */
+	"capget",
 	"getegid",
 	"geteuid",
 	"getgid",
@@ -241,18 +242,16 @@ add(scmp_filter_ctx filter, uint32_t action, const struct rule *rule,
 			    rule->call);
 }
 
-/* Threads, no processes: clone3 hides its flags behind a pointer, so glibc must take clone. */
+/* Threads, no processes. */
 static enum mrq_status
 add_threads(scmp_filter_ctx filter, struct mrq_error *err)
 {
 	const struct rule thread = {
 		"clone", 1, { { 0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD } }
 	};
-	const struct rule clone3 = { .call = "clone3" };
 	const struct rule own_fs = { "unshare", 1, { EQUAL(0, CLONE_FS) } };
 
 	MRQ_TRY(add(filter, SCMP_ACT_ALLOW, &thread, err));
-	MRQ_TRY(add(filter, SCMP_ACT_ERRNO(ENOSYS), &clone3, err));
 	return add(filter, SCMP_ACT_ALLOW, &own_fs, err);
 }
 
@@ -270,6 +269,7 @@ add_limited(scmp_filter_ctx filter, struct mrq_error *err)
 		{ "prctl", 1, { EQUAL(0, PR_SET_NAME) } },
 		{ "prctl", 1, { EQUAL(0, PR_GET_NAME) } },
 		{ "prctl", 1, { EQUAL(0, PR_GET_DUMPABLE) } },
+		{ "prctl", 1, { EQUAL(0, PR_CAPBSET_READ) } }, /* libcap, by NSS */
 		{ "prctl", 2, { EQUAL(0, PR_SET_DUMPABLE), EQUAL(1, 0) } },
 		{ "ioctl", 1, { EQUAL(1, FUSE_DEV_IOC_CLONE) } },
 		{ "ioctl", 1, { EQUAL(1, TCGETS) } }, /* stdio */
@@ -291,9 +291,39 @@ add_allowed(scmp_filter_ctx filter, struct mrq_error *err)
 	return MRQ_OK;
 }
 
+static enum mrq_status
+load(scmp_filter_ctx filter, struct mrq_error *err)
+{
+	/* A binary tree: the filter runs at every call. */
+	(void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	int r = seccomp_load(filter);
+	if (r == 0)
+		return MRQ_OK;
+	errno = -r;
+	return mrq_fail_sys(err, "cannot load the system call filter");
+}
+
+/*
+ * clone3 hides its flags behind a pointer, so glibc must take clone.  A filter of its own, as
+ * every thread tries this first and the log is for what should not happen.
+ */
+static enum mrq_status
+load_no_clone3(struct mrq_error *err)
+{
+	const struct rule clone3 = { .call = "clone3" };
+	scmp_filter_ctx filter MRQ_CLEANUP(seccomp_release) =
+		seccomp_init(SCMP_ACT_ALLOW);
+
+	if (!filter)
+		return mrq_fail(err, MRQ_E_NOMEM, "no memory for a system call filter");
+	MRQ_TRY(add(filter, SCMP_ACT_ERRNO(ENOSYS), &clone3, err));
+	return load(filter, err);
+}
+
 enum mrq_status
 mrq_sandbox_filter(struct mrq_error *err)
 {
+	const struct rule clone3 = { .call = "clone3" };
 	scmp_filter_ctx filter MRQ_CLEANUP(seccomp_release) =
 		seccomp_init(SCMP_ACT_ERRNO(EPERM));
 
@@ -301,15 +331,10 @@ mrq_sandbox_filter(struct mrq_error *err)
 		return mrq_fail(err, MRQ_E_NOMEM, "no memory for a system call filter");
 	/* Kernels before 4.14 cannot log. */
 	(void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_LOG, 1);
-	/* A binary tree: the filter runs at every call. */
-	(void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	MRQ_TRY(add_allowed(filter, err));
 	MRQ_TRY(add_limited(filter, err));
 	MRQ_TRY(add_threads(filter, err));
-	int r = seccomp_load(filter);
-	if (r < 0) {
-		errno = -r;
-		return mrq_fail_sys(err, "cannot load the system call filter");
-	}
-	return MRQ_OK;
+	MRQ_TRY(add(filter, SCMP_ACT_ALLOW, &clone3, err));
+	MRQ_TRY(load_no_clone3(err));
+	return load(filter, err);
 }
