@@ -206,8 +206,11 @@ history_step(struct history *h)
 {
 	struct version *v = version_push(h, PROMISE_NONE);
 	struct mrq_error err = { MRQ_OK, 0, "" };
-	enum mrq_status s = do_step(h, v, &err);
 	size_t got;
+
+	shim_watch_memory(true);
+	enum mrq_status s = do_step(h, v, &err);
+	shim_watch_memory(false);
 
 	v->ops = shim_ops();
 	if (s == MRQ_OK)

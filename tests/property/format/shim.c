@@ -19,12 +19,18 @@ ssize_t __wrap_pwritev64(int fd, const struct iovec *iov, int n, off_t off);
 int __wrap_fdatasync(int fd);
 int __wrap_ftruncate64(int fd, off_t len);
 int __wrap_fallocate64(int fd, int mode, off_t off, off_t len);
+void *__real_malloc(size_t len);
+void *__real_calloc(size_t n, size_t len);
+void *__real_realloc(void *p, size_t len);
+void *__wrap_malloc(size_t len);
+void *__wrap_calloc(size_t n, size_t len);
+void *__wrap_realloc(void *p, size_t len);
 
 static struct {
 	int fd;
 	struct shim_op *ops;
 	size_t n, room;
-	bool armed, failed, torn;
+	bool armed, failed, torn, watch_memory;
 	enum shim_kind fail_kind;
 	size_t fail_in; /* calls left before the one that fails */
 	int fail_errno;
@@ -72,6 +78,9 @@ shim_has_failed(void)
 static void
 record(enum shim_kind kind, uint64_t off, uint64_t len, const void *data)
 {
+	bool watch = shim.watch_memory;
+
+	shim.watch_memory = false; /* not ours */
 	if (shim.n == shim.room) {
 		shim.room = shim.room ? shim.room * 2 : 64;
 		shim.ops = realloc(shim.ops, shim.room * sizeof(*shim.ops));
@@ -84,6 +93,7 @@ record(enum shim_kind kind, uint64_t off, uint64_t len, const void *data)
 		assert(op->data);
 		memcpy(op->data, data, len);
 	}
+	shim.watch_memory = watch;
 }
 
 static bool
@@ -95,6 +105,36 @@ must_fail(int fd, enum shim_kind kind)
 	shim.failed = true;
 	errno = shim.fail_errno;
 	return true;
+}
+
+void
+shim_watch_memory(bool watch)
+{
+	shim.watch_memory = watch;
+}
+
+static bool
+memory_fails(void)
+{
+	return shim.watch_memory && must_fail(shim.fd, SHIM_MEMORY);
+}
+
+void *
+__wrap_malloc(size_t len)
+{
+	return memory_fails() ? NULL : __real_malloc(len);
+}
+
+void *
+__wrap_calloc(size_t n, size_t len)
+{
+	return memory_fails() ? NULL : __real_calloc(n, len);
+}
+
+void *
+__wrap_realloc(void *p, size_t len)
+{
+	return memory_fails() ? NULL : __real_realloc(p, len);
 }
 
 ssize_t
@@ -123,7 +163,7 @@ __wrap_pwritev64(int fd, const struct iovec *iov, int n, off_t off)
 
 	for (int i = 0; i < n; i++)
 		len += iov[i].iov_len;
-	uint8_t *all = malloc(len), *at = all;
+	uint8_t *all = __real_malloc(len), *at = all;
 	assert(all);
 	for (int i = 0; i < n; at += iov[i++].iov_len)
 		memcpy(at, iov[i].iov_base, iov[i].iov_len);
@@ -201,6 +241,7 @@ shim_apply(int fd, const struct shim_op *op, shim_keep keep, void *arg)
 			abort();
 		break;
 	case SHIM_SYNC:
+	case SHIM_MEMORY:
 		break;
 	}
 }

@@ -14,7 +14,7 @@
 
 #define SHIM_SECTOR 512u
 
-enum shim_kind { SHIM_WRITE, SHIM_SYNC, SHIM_TRUNCATE, SHIM_PUNCH };
+enum shim_kind { SHIM_WRITE, SHIM_SYNC, SHIM_TRUNCATE, SHIM_PUNCH, SHIM_MEMORY };
 
 struct shim_op {
 	enum shim_kind kind;
@@ -32,6 +32,8 @@ const struct shim_op *shim_op(size_t i);
  * half its sectors behind.  `kind` selects which calls are counted.
  */
 void shim_fail(enum shim_kind kind, size_t n, int with, bool torn);
+/** Memory (malloc, calloc, realloc) is counted, and can fail, only between true and false. */
+void shim_watch_memory(bool watch);
 /** True when it has failed since. */
 bool shim_has_failed(void);
 

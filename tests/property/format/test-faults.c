@@ -131,6 +131,18 @@ survives_failing_syncs(void **state)
 		;
 }
 
+/* Every seventh allocation, or so. */
+static void
+survives_failing_allocations(void **state)
+{
+	(void)state;
+	uint64_t seed = seed_of_run();
+
+	for (size_t n = seed % 7; run_with_failure(seed, SHIM_MEMORY, n, ENOMEM, false);
+	     n += 7)
+		;
+}
+
 int
 main(void)
 {
@@ -138,6 +150,7 @@ main(void)
 		cmocka_unit_test(survives_failing_writes),
 		cmocka_unit_test(survives_failing_truncates),
 		cmocka_unit_test(survives_failing_syncs),
+		cmocka_unit_test(survives_failing_allocations),
 	};
 
 	return CHECK_MAIN(tests);
