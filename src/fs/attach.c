@@ -121,6 +121,7 @@ mrq_attach_hold(struct mrq_inode *ino)
 	if (ino->users == 0 && ino->known && fstat(ino->fd, &st) == 0 &&
 	    moved(ino, &st))
 		ino->stale = true;
+	(void)atomic_fetch_add(&ino->writes, 1);
 	ino->users++;
 	(void)pthread_mutex_unlock(&ino->lock);
 }
@@ -137,7 +138,11 @@ take_stamp(struct mrq_inode *ino)
 		ino->known = false;
 		return;
 	}
+	unsigned long writes = atomic_load(&ino->writes);
+	if (ino->known && writes == ino->stamped && moved(ino, &st))
+		ino->stale = true; /* while we only read */
 	ino->stamp = mrq_stamp_of(&st);
+	ino->stamped = writes;
 	if (!ino->file || ino->fence != MRQ_FENCE_NONE)
 		return;
 	mrq_file_facts(ino->file, &facts);
@@ -161,6 +166,15 @@ mrq_attach_put(struct mrq_fs *fs, struct mrq_inode *ino)
 		mrq_settle_warm(fs, ino);
 }
 
+/** May the inode be given up?  Caller holds ino->lock. */
+static bool
+only_read(struct mrq_inode *ino)
+{
+	return ino->users == 0 ||
+	       (ino->writers == 0 && atomic_load(&ino->writes) == ino->stamped &&
+		(!ino->file || mrq_file_settled(ino->file)));
+}
+
 bool
 mrq_attach_changed(struct mrq_fs *fs, struct mrq_inode *ino, const struct stat *st)
 {
@@ -170,14 +184,17 @@ mrq_attach_changed(struct mrq_fs *fs, struct mrq_inode *ino, const struct stat *
 	(void)pthread_mutex_lock(&ino->lock);
 	bool changed = false;
 	/* *st may be older than our own last change: look again before believing it */
-	if (ino->users == 0 && ino->known && (ino->stale || moved(ino, st)))
+	if (!ino->gone && only_read(ino) && ino->known &&
+	    (ino->stale || moved(ino, st)))
+
 		changed = ino->stale ||
 			  (fstat(ino->fd, &again) == 0 && moved(ino, &again));
 	struct mrq_file *file = NULL;
 	if (changed) {
 		ino->gone = true;
 		ino->known = false;
-		file = MRQ_STEAL(ino->file);
+		if (ino->users == 0)
+			file = MRQ_STEAL(ino->file);
 	}
 	(void)pthread_mutex_unlock(&ino->lock);
 	if (changed) {
@@ -226,7 +243,7 @@ mrq_attach_facts(struct mrq_fs *fs, struct mrq_inode *ino, struct stat *st,
 		*ret = facts.kind;
 		return MRQ_OK;
 	}
-	if (!ino->known || moved(ino, st))
+	if (!ino->known || (ino->users == 0 && moved(ino, st)))
 		MRQ_TRY(load_facts(fs, ino, st, err));
 	st->st_size = (off_t)ino->size;
 	*ret = ino->kind;

@@ -6,8 +6,9 @@
  * The struct mrq_file of an inode, and what is known of its backing file.
  *
  * 1. While users > 0 the backing file is ours to change and the mrq_file is the truth.
- * 2. When users fall to 0 the stamp is taken; a stamp that differs later means that somebody
- *    changed the file behind the mount, and the inode gets a new node id.
+  * 2. When users fall to 0 the stamp is taken; one that differs later, without a change of ours (writes),
+ *    means that somebody changed the file behind the mount, and the inode gets a new node id.  Those who
+ *    read the old one then go on with what they have.
  * 3. A mrq_file without users stays attached, among the last MRQ_ATTACHED_MAX, so that a warm
  *    open costs no I/O; one that is not settled stays until it is.
  */
@@ -29,8 +30,8 @@ void mrq_attach_hold(struct mrq_inode *ino);
 void mrq_attach_put(struct mrq_fs *fs, struct mrq_inode *ino);
 
 /**
- * True when the backing file (its present stat in *st) was changed behind the mount while nobody used it;
- * then the inode is detached, and what is asked of it later is answered ESTALE.
+ * True when the backing file (its present stat in *st) was changed behind the mount; then the inode
+ * is detached, and whoever wants to attach it later is answered ESTALE.
  */
 bool mrq_attach_changed(struct mrq_fs *fs, struct mrq_inode *ino,
 			const struct stat *st);

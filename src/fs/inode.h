@@ -71,7 +71,8 @@ struct mrq_inode {
 		*late; /* failure for the next flush or fsync; guarded by lock */
 
 	pthread_rwlock_t io;
-	atomic_ulong writes; /* modifications of content so far */
+	atomic_ulong writes;  /* changes of ours to the backing file so far */
+	unsigned long stamped; /* writes when the stamp was taken; guarded by lock */
 	atomic_bool
 		metadata; /* owner, mode or attributes changed since the last fsync */
 

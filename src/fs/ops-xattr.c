@@ -128,6 +128,7 @@ change_in_place(const struct mrq_call *call, struct mrq_inode *ino,
 				 : mrq_file_label_set(file, &call->who,
 						      *v->name ? v->name : NULL,
 						      &v->options, path, err);
+	(void)atomic_fetch_add(&ino->writes, 1);
 	mrq_attach_put(call->fs, ino);
 	mrq_settle_later(call->fs, ino);
 	return st;
@@ -161,6 +162,7 @@ rewrap(const struct mrq_call *call, struct mrq_inode *ino, const char *path,
 	struct mrq_file *file;
 	MRQ_TRY(mrq_attach_get(call->fs, ino, &file, err));
 	enum mrq_status st = mrq_file_rewrap(file, &call->who, path, err);
+	(void)atomic_fetch_add(&ino->writes, 1);
 	mrq_attach_put(call->fs, ino);
 	mrq_settle_later(call->fs, ino);
 	return st;

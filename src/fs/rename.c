@@ -72,6 +72,7 @@ succeed_once(const struct mrq_call *call, struct mrq_inode *moved,
 	enum mrq_status st = mrq_attach_get(call->fs, target, &onto, err);
 	if (st == MRQ_OK) {
 		st = mrq_file_succeed(from, onto, &call->who, path, err);
+		(void)atomic_fetch_add(&moved->writes, 1);
 		mrq_attach_put(call->fs, target);
 	}
 	mrq_attach_put(call->fs, moved);

@@ -166,6 +166,7 @@ settle_quietly(struct mrq_inode *ino, struct mrq_file *file, bool durable,
 	char path[MRQ_PROC_FD_TEXT];
 	bool known = fstat(ino->fd, &before) == 0;
 	MRQ_TRY(mrq_file_settle(file, durable, err));
+	(void)atomic_fetch_add(&ino->writes, 1);
 	if (!known || fstat(ino->fd, &after) < 0 ||
 	    (before.st_mtim.tv_sec == after.st_mtim.tv_sec &&
 	     before.st_mtim.tv_nsec == after.st_mtim.tv_nsec))
