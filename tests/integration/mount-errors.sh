@@ -183,14 +183,19 @@ echo "# as a user"
 mkdir "$W/user" "$W/user/source" "$W/user/mnt"
 chown -R "$ALICE:" "$W/user"
 mknod -m 666 "$W/fuse" c 10 229
+# The build may lie where a user cannot go.
+mkdir "$W/bin"
+cp "$(command -v marque)" "$(command -v marquefs)" "$W/bin/"
+cp "$(ldd "$(command -v marquefs)" | awk '$1 ~ /^libmarque/ { print $3 }')" "$W/bin/"
 : >"$W/fuse.conf"
 user()
 {
 	# shellcheck disable=SC2016
-	unshare -m bash -c '
+	timeout 60 unshare -m bash -c '
 		mount --bind "$0/fuse" /dev/fuse && mount --bind "$0/fuse.conf" /etc/fuse.conf || exit 99
 		cd "$0/user" && ulimit -l 64 || exit 99
-		exec setpriv --reuid="$1" --regid="$1" --init-groups env HOME="$0/user" bash -c "$2"' \
+		exec setpriv --reuid="$1" --regid="$1" --init-groups env \
+			HOME="$0/user" PATH="$0/bin:$PATH" LD_LIBRARY_PATH="$0/bin" bash -c "$2"' \
 		"$W" "$ALICE" "$1"
 }
 told "others, without leave" user 'marquefs source mnt -o allow_other'
