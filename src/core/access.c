@@ -90,8 +90,8 @@ find_use(struct mrq_file *file, const struct mrq_identity *who, uint64_t epoch,
 	mrq_use_licence_wipe(&ret->use);
 	MRQ_TRY(ask_provider(file, who, now, &ret->use, err));
 	keep(s, who->mail, facts.licence_digest, &ret->use, now);
-	mrq_session_record_licence(s, MRQ_AUDIT_LICENCE, who->mail, &ret->use.content_id,
-				   &ret->use.label_id);
+	mrq_session_record_licence(s, MRQ_AUDIT_LICENCE, who->mail,
+				   &ret->use.content_id, &ret->use.label_id);
 	return MRQ_OK;
 }
 

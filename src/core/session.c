@@ -472,8 +472,8 @@ mrq_session_record_licence(struct mrq_session *s, enum mrq_audit_event event,
 		.label_after = *label_id,
 		.granted = true,
 	};
-	enum mrq_status ignored = mrq_session_record(s, &self, mail, &program, r,
-						     MRQ_AUDIT_KERNEL, NULL);
+	enum mrq_status ignored =
+		mrq_session_record(s, &self, mail, &program, r, MRQ_AUDIT_KERNEL, NULL);
 	(void)ignored;
 }
 
