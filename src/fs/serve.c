@@ -23,7 +23,7 @@
 
 /* ---- the end of a mount ---- */
 
-/* The root of our own mount, or -1: another mount may lie over it, and is none of ours. */
+/* The root of our own mount, or -1; errno EXDEV when something else is there. */
 static int
 open_mount(const struct mrq_daemon *d)
 {
@@ -36,6 +36,7 @@ open_mount(const struct mrq_daemon *d)
 	    minor(st.st_dev) == d->minor)
 		return fd;
 	(void)close(fd);
+	errno = EXDEV;
 	return -1;
 }
 
@@ -78,25 +79,43 @@ unmount_busy(struct mrq_daemon *d)
 		write_dirty_pages(fd, d);
 }
 
+/* A user's mount whose root he may not list, for one. */
+static void
+unmount_unseen(struct mrq_daemon *d, int why)
+{
+	struct mrq_error err = { 0 };
+
+	/* Covered by another mount, or unmounted already: what is there now is none of ours. */
+	if (why == EXDEV || why == ENOENT || why == ENOTCONN)
+		mrq_log(MRQ_LOG_NOTICE, "'%s' is not our mount any more: left as it is",
+			d->place.mount_point);
+	else if (mrq_unmounter_run(d->unmounter, MRQ_UNMOUNT_LAZY, &err) != MRQ_OK)
+		mrq_log(MRQ_LOG_ERROR, "%s", err.msg);
+}
+
+static void
+unmount_seen(struct mrq_daemon *d, int fd)
+{
+	struct mrq_error err = { 0 };
+
+	write_dirty_pages(fd, d);
+	(void)close(fd);
+	enum mrq_status s = unmount_idle(d, &err);
+	if (s == MRQ_E_BUSY)
+		unmount_busy(d);
+	else if (s != MRQ_OK)
+		mrq_log(MRQ_LOG_ERROR, "%s", err.msg);
+}
+
 void
 mrq_daemon_stop(struct mrq_daemon *d)
 {
-	struct mrq_error err = { 0 };
 	int fd = open_mount(d);
 
-	if (fd >= 0) {
-		write_dirty_pages(fd, d);
-		(void)close(fd);
-		enum mrq_status s = unmount_idle(d, &err);
-		if (s == MRQ_E_BUSY)
-			unmount_busy(d);
-		else if (s != MRQ_OK)
-			mrq_log(MRQ_LOG_ERROR, "%s", err.msg);
-	} else if (errno != ENOTCONN && errno != ENOENT) {
-		/* A user's mount whose root he may not list, or covered by another one. */
-		if (mrq_unmounter_run(d->unmounter, MRQ_UNMOUNT_LAZY, &err) != MRQ_OK)
-			mrq_log(MRQ_LOG_ERROR, "%s", err.msg);
-	}
+	if (fd >= 0)
+		unmount_seen(d, fd);
+	else
+		unmount_unseen(d, errno);
 	atomic_store(&d->gone, true);
 	mrq_fs_stop(d->fs);
 }
