@@ -139,6 +139,16 @@ wait $front || rc=$?
 equal "-f ends with status 0" 0 $rc
 nothing_mounted
 
+echo "# drain"
+share_mount
+exec 8<"$MNT/one"
+share_call '{"verb":"drain","seconds":0}' | jq -r .status
+equal "it goes on when a file is open" one "$(cat "$MNT/one")"
+exec 8<&-
+share_call '{"verb":"drain"}'
+within 30 sh -c "! grep -q ' $MNT ' /proc/self/mountinfo" || die "a drained mount stays"
+nothing_mounted
+
 echo "# a crash"
 share_mount
 pid=$(share_pid)
