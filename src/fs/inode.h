@@ -66,12 +66,13 @@ struct mrq_inode {
 	enum mrq_fence fence; /* changed under lock and io, read under either */
 	enum mrq_status fenced;
 	struct mrq_parked *parked; /* guarded by lock */
-	struct mrq_handle *keeper; /* of a conversion, until a fence closes; guarded by lock */
+	struct mrq_handle
+		*keeper; /* of a conversion, until a fence closes; guarded by lock */
 	struct mrq_error
 		*late; /* failure for the next flush or fsync; guarded by lock */
 
 	pthread_rwlock_t io;
-	atomic_ulong writes;  /* changes of ours to the backing file so far */
+	atomic_ulong writes;   /* changes of ours to the backing file so far */
 	unsigned long stamped; /* writes when the stamp was taken; guarded by lock */
 	atomic_bool
 		metadata; /* owner, mode or attributes changed since the last fsync */
