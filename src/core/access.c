@@ -197,7 +197,6 @@ mrq_access_decide(struct mrq_file *file, const struct mrq_caller *caller,
 	(void)snprintf(ret->mail, sizeof(ret->mail), "%s", who->mail);
 	MRQ_TRY(gather(file, who, policy, ret, err));
 	ret->decision = mrq_policy_decide(&ret->input);
-	atomic_fetch_add(&s->counters.decisions, 1);
 	if (!ret->decision.granted) {
 		char text[400];
 		char object[300];
@@ -285,6 +284,8 @@ mrq_access_check(struct mrq_file *file, const struct mrq_caller *caller,
 		mrq_access_decide(file, caller, NULL, request, path, ret, &why, &why);
 	if (st != MRQ_OK)
 		return refuse(file, caller, event, request, path, ret, &why, err);
+	/* a request that is decided, unlike a handle that is looked at again */
+	atomic_fetch_add(&file->session->counters.decisions, 1);
 	struct mrq_error lost = { 0 };
 	st = audit_decision(file, caller, event, path, ret, &why, &lost);
 	if (st != MRQ_OK) {
