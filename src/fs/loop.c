@@ -72,6 +72,13 @@ mrq_loop_buffer(void)
 	return reply_buffer;
 }
 
+void
+mrq_loop_wipe(size_t len)
+{
+	if (reply_buffer)
+		explicit_bzero(reply_buffer, len < MRQ_FS_IO_MAX ? len : MRQ_FS_IO_MAX);
+}
+
 static ssize_t
 io_read(int fd, void *buf, size_t len, void *userdata)
 {
@@ -147,7 +154,10 @@ serve(struct worker *w, struct fuse_buf *buf)
 		look_at(buf->mem, (size_t)n);
 		(void)atomic_fetch_add_explicit(&w->fs->requests, 1,
 						memory_order_relaxed);
+		bool content = ((struct fuse_in_header *)buf->mem)->opcode == FUSE_WRITE;
 		fuse_session_process_buf(w->se, buf);
+		if (content)
+			explicit_bzero(buf->mem, (size_t)n);
 	}
 }
 

@@ -15,6 +15,8 @@ int mrq_loop_channel(void);
 void mrq_loop_use_channel(int channel);
 /** Buffer of the calling thread for one reply, page-aligned, of MRQ_FS_IO_MAX bytes; NULL without memory. */
 void *mrq_loop_buffer(void);
+/** Wipe the first len bytes of it: what a file held does not outlive the answer in our memory. */
+void mrq_loop_wipe(size_t len);
 
 #define MRQ_FS_IO_MAX (1024u * 1024u) /* bytes of a READ or WRITE */
 

@@ -201,6 +201,7 @@ mrq_do_copy(const struct mrq_call *call, struct mrq_fh *in, off_t off_in,
 			break;
 		done += got;
 	}
+	mrq_loop_wipe(want);
 	*ret_len = done;
 	return done > 0 ? MRQ_OK : st;
 }
@@ -224,6 +225,7 @@ mrq_op_read(fuse_req_t req, fuse_ino_t id, size_t size, off_t off,
 		(void)fuse_reply_buf(req, buf, len);
 	else
 		mrq_reply_status(req, st, &err);
+	mrq_loop_wipe(st == MRQ_OK ? len : size);
 }
 
 void
