@@ -1,0 +1,152 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# 200 markers go through a share; afterwards none is found outside of it: in the source, the state,
+# the cache, the log, temporary folders, or the memory of the daemon.
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/lib/share.sh
+. "$here/../lib/share.sh"
+
+need gcore sqlite3 vim
+share_begin
+ldd "$(command -v marquefs)" | grep -q libasan &&
+	skip "the memory of a program under a sanitizer is too much to dump"
+share_mount
+mkdir "$MNT/work"
+chown "$ALICE" "$MNT/work"
+
+# Markers that nothing else holds, of this run: 200 with one beginning, and a control with another.
+python3 - "$W/prefix" "$W/control" <<'END'
+import secrets, string, sys
+for name in sys.argv[1:]:
+    with open(name, "w") as f:
+        f.write("Mk" + "".join(secrets.choice(string.ascii_letters) for _ in range(14)))
+END
+chmod 600 "$W/prefix" "$W/control"
+
+# search FILE: finds of what is in it; the file itself is not looked at
+search()
+{
+	local places=("$SRC" "$STATE" "$W/etc" "$W/home" "$W/tmp" "$W/daemon.log" /run/marque)
+	[ -e "$W/core" ] && places+=("$W/core")
+	python3 "$here/../lib/search.py" "$1" "${places[@]}" 2>"$W/searched"
+}
+
+# dump: the daemon's memory.  It is not dumpable and root may trace it nevertheless.
+dump()
+{
+	rm -f "$W"/core*
+	gcore -o "$W/core" "$(share_pid)" >"$W/gcore" 2>&1
+	mv "$W"/core.* "$W/core" 2>/dev/null || {
+		tail -n 3 "$W/gcore" >&2
+		die "cannot dump the daemon's memory"
+	}
+}
+
+# The control: in the clear in each place, and in the daemon's memory, it is found.
+control=$(cat "$W/control")
+for place in "$SRC" "$STATE" "$W/tmp" "$W/home"; do
+	echo "a $control b" >"$place/control"
+done
+python3 -c "import base64,sys; print(base64.b64encode(b'ab' + sys.argv[1].encode()).decode())" \
+	"$control" >"$SRC/control64"
+equal "the search finds a control planted in five places" 5 "$(search "$W/control" | wc -l)"
+rm "$SRC/control" "$SRC/control64" "$STATE/control" "$W/tmp/control" "$W/home/control"
+share_umount
+share_mount
+
+# The markers, by ordinary programs; the processes that know them have ended afterwards.
+TMPDIR=$W/tmp as "$ALICE" python3 - "$MNT/work" 3<"$W/prefix" <<'END' || die "cannot plant"
+import os, mmap, random, sqlite3, sys
+prefix = os.read(3, 100).decode().strip()
+markers = [f"{prefix}-{i:03d}" for i in range(200)]
+folder = sys.argv[1]
+db = sqlite3.connect(f"{folder}/a.db")
+db.execute("pragma journal_mode=delete")
+db.execute("create table t(a)")
+for i, marker in enumerate(markers):
+    text = f"before {marker} after\n"
+    kind = i % 6
+    if kind == 0:
+        with open(f"{folder}/small-{i}", "w") as f:
+            f.write(text)
+    elif kind == 1:
+        with open(f"{folder}/big-{i}", "w") as f:
+            f.write("x" * random.randrange(300000) + text + "y" * 300000)
+    elif kind == 2:
+        with open(f"{folder}/inplace-{i}", "w+b") as f:
+            f.write(bytes(200000))
+            f.flush()
+            os.fsync(f.fileno())
+            os.pwrite(f.fileno(), text.encode(), 100000)
+            os.fsync(f.fileno())
+    elif kind == 3:
+        with open(f"{folder}/map-{i}", "w+b") as f:
+            f.truncate(65536)
+            with mmap.mmap(f.fileno(), 65536) as m:
+                m[4090:4090 + len(text)] = text.encode()
+                m.flush()
+    elif kind == 4:
+        db.execute("insert into t values (?)", (text,))
+        db.commit()
+    else:
+        with open(f"{folder}/gone-{i}", "w") as f:
+            f.write(text)
+        os.rename(f"{folder}/gone-{i}", f"{folder}/moved-{i}")
+        with open(f"{folder}/moved-{i}", "r+") as f:
+            f.truncate(10)
+db.close()
+END
+as "$ALICE" env TMPDIR="$W/tmp" sh -c "cd '$MNT/work' && cat small-* | sort >sorted &&
+	vim -es -u NONE -i NONE -c '%s/before/edited/' -c wq sorted </dev/null && tar -cf all.tar ./*[0-9] &&
+	cp -r . '$MNT/copy' 2>/dev/null; true"
+found=$(as "$ALICE" grep -c "$(cat "$W/prefix")" "$MNT/work/sorted")
+equal "through the mount the markers are there" 34 "$found"
+works "unprotected files are not made" test "$(getfattr -n user.marque.label --only-values "$MNT/work/sorted" \
+	2>/dev/null)" = General
+
+# With a handle open the daemon has to know; a control for the dump.
+opener_start A "$ALICE"
+ask A "hold $MNT/work/small-0" >&2
+dump
+note "while a file is open: $(search "$W/prefix" | wc -l) finds"
+opener_end A
+share_call '{"verb":"flush"}' >&2 || die "flush"
+sleep 6
+# Names are no secret: one that was asked for is in the dump, or the dump is none.
+stat "$MNT/$control" >/dev/null 2>&1
+dump
+[ "$(search "$W/control" | grep -c '/core at')" -gt 0 ] || die "the control is not in the daemon's memory"
+ok "the search finds a control in the daemon's memory"
+search "$W/prefix" >"$W/found"
+cat "$W/found" "$W/searched" >&2
+[ "$(sed -n 's/searched //p' "$W/searched")" -gt 10000000 ] || die "hardly anything was searched"
+equal "none of 200 is behind the mount, in state, log or memory" 0 "$(wc -l <"$W/found")"
+
+# Keys: what the state seals is not in memory in the clear where nobody needs it; the machine key is
+# in its file alone.
+python3 - "$W/etc/machine.key" "$W/core" "$STATE" "$SRC" <<'END' >"$W/keys" || die "cannot search for keys"
+import os, sys
+raw = open(sys.argv[1], "rb").read()
+pieces = {raw[:32], bytes(raw.strip())[:32]}
+try:
+    pieces.add(bytes.fromhex(raw.decode().strip())[:32])
+except ValueError:
+    pass
+def files(path):
+    if os.path.isfile(path):
+        yield path
+    for folder, _, names in os.walk(path):
+        yield from (os.path.join(folder, n) for n in names)
+for top in sys.argv[2:]:
+    for path in files(top):
+        data = open(path, "rb").read()
+        if any(p in data for p in pieces):
+            print(path)
+END
+equal "the machine's key is nowhere else" 0 "$(wc -l <"$W/keys")"
+
+share_umount
+rm "$W/core"
+search "$W/prefix" >"$W/found"
+equal "nor after the unmount" 0 "$(wc -l <"$W/found")"
