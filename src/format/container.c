@@ -504,6 +504,20 @@ fit_licence(struct mrq_container *c, uint32_t len, struct mrq_error *err)
 	return MRQ_OK;
 }
 
+/*
+ * What is open is not undone when the change fails.  And header pages past the first may change
+ * only in the first transaction of a journal: recovery checks the headers of those before with
+ * what is in place, which a settle that was cut short may have replaced.
+ */
+static enum mrq_status
+close_open_state(struct mrq_container *c, struct mrq_error *err)
+{
+	if (!c->image)
+		return MRQ_OK;
+	MRQ_TRY(mrq_commit_held(c, err));
+	return c->hdr.pages > 1 && c->last_commit ? mrq_settle_held(c, err) : MRQ_OK;
+}
+
 static enum mrq_status
 protect_held(struct mrq_container *c, const struct mrq_container_protection *p,
 	     struct mrq_error *err)
@@ -513,9 +527,7 @@ protect_held(struct mrq_container *c, const struct mrq_container_protection *p,
 	MRQ_TRY(mrq_container_check_open(c, true, err));
 	MRQ_TRY(check_protection(p, err));
 	MRQ_TRY(copy_licence(p->licence, p->licence_len, &licence, err));
-	if (c->image)
-		MRQ_TRY(mrq_commit_held(c,
-					err)); /* what was open is not undone below */
+	MRQ_TRY(close_open_state(c, err));
 
 	struct mrq_header before = c->hdr;
 	uint8_t *licence_before = c->licence;
@@ -542,13 +554,6 @@ mrq_container_protect(struct mrq_container *c,
 		      struct mrq_error *err)
 {
 	enum mrq_status s;
-	struct mrq_container_facts facts;
-	mrq_container_facts_get(c, &facts);
-	/* A licence may only change in the first transaction of a journal: recovery checks that
-	 * one against the header pages in place, which a settle cut short has changed already. */
-	if (c->layout.header_pages > 1 && facts.sequence > 0 &&
-	    mrq_container_unlocked(c) && !mrq_container_settled(c))
-		MRQ_TRY(mrq_container_settle(c, MRQ_SETTLE_SYNC, err));
 	{
 		struct mrq_writing held MRQ_CLEANUP(mrq_writing_end) =
 			mrq_writing_begin(c);

@@ -23,13 +23,36 @@ version_push(struct history *h, enum promise promise)
 	return v;
 }
 
+static const uint8_t *
+some_licence(void)
+{
+	static uint8_t licence[MRQ_PL_MAX];
+
+	memset(licence, 'L', sizeof(licence));
+	return licence;
+}
+
+static struct mrq_container *
+create(const struct history_plan *plan, int fd)
+{
+	struct mrq_container_protection p =
+		fixture_protection(some_licence(), plan->licence_max);
+	struct mrq_container *c;
+	struct mrq_error err;
+
+	check_ok(mrq_container_create(fd, &p, plan->block_size, FIXTURE_NOW, "test", &c,
+				      &err),
+		 &err);
+	return c;
+}
+
 void
 history_begin(struct history *h, const struct history_plan *plan, uint64_t seed)
 {
 	*h = (struct history){ .plan = plan, .seed = seed | 1 };
 	h->fd = fixture_file();
 	shim_record(h->fd);
-	h->c = fixture_create(h->fd, plan->block_size);
+	h->c = create(plan, h->fd);
 	(void)version_push(h, PROMISE_NONE);
 }
 
@@ -105,9 +128,8 @@ do_punch(struct history *h, struct version *v, struct mrq_error *err)
 static enum mrq_status
 do_step(struct history *h, struct version *v, struct mrq_error *err)
 {
-	char licence[500] = { 0 };
 	struct mrq_container_protection p =
-		fixture_protection(licence, 1 + below(h, sizeof(licence)));
+		fixture_protection(some_licence(), 1 + below(h, h->plan->licence_max));
 
 	unsigned what = (unsigned)below(h, 24);
 
@@ -120,7 +142,6 @@ do_step(struct history *h, struct version *v, struct mrq_error *err)
 		return mrq_container_settle(h->c, MRQ_SETTLE_SYNC, err);
 	case 2:
 		v->promise = PROMISE_DURABLE;
-		memset(licence, 'L', sizeof(licence));
 		return mrq_container_protect(h->c, &p, err);
 	case 3:
 	case 4:

@@ -15,7 +15,8 @@ struct history_plan {
 	uint32_t block_size;
 	uint64_t size_max; /* bytes of plaintext */
 	unsigned steps;
-	unsigned lazy; /* so many steps at the beginning commit nothing */
+	unsigned lazy;        /* so many steps at the beginning commit nothing */
+	uint32_t licence_max; /* bytes */
 };
 
 enum promise { PROMISE_NONE, PROMISE_KERNEL, PROMISE_DURABLE };

@@ -13,11 +13,22 @@
 #define LONG       (1u << 20) /* beyond it growth may meet the journal */
 
 static const struct history_plan plans[] = {
-	{ .block_size = 4096, .size_max = 900 << 10, .steps = 70 },
-	{ .block_size = 4096, .size_max = 900 << 10, .steps = 40, .lazy = 12 },
-	{ .block_size = 4096, .size_max = 200 << 10, .steps = 70, .lazy = 3 },
-	{ .block_size = 16384, .size_max = 900 << 10, .steps = 60 },
-	{ .block_size = 4096, .size_max = 5 << 20, .steps = 25 },
+	{ .block_size = 4096, .size_max = 900 << 10, .steps = 70, .licence_max = 500 },
+	{ .block_size = 4096,
+	  .size_max = 900 << 10,
+	  .steps = 40,
+	  .lazy = 12,
+	  .licence_max = 1000 },
+	{ .block_size = 4096,
+	  .size_max = 200 << 10,
+	  .steps = 70,
+	  .lazy = 3,
+	  .licence_max = 9000 },
+	{ .block_size = 16384,
+	  .size_max = 900 << 10,
+	  .steps = 60,
+	  .licence_max = 5000 },
+	{ .block_size = 4096, .size_max = 5 << 20, .steps = 25, .licence_max = 3000 },
 };
 
 static uint64_t

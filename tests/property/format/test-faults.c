@@ -13,6 +13,7 @@ static const struct history_plan plan = {
 	.block_size = 4096,
 	.size_max = 700 << 10,
 	.steps = 45,
+	.licence_max = 500,
 };
 
 static uint64_t
