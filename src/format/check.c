@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Verification of a whole container.  Pages are read anew and not from the cache; what is found wrong
- * is told and counted, and the walk goes on beside it.
+ * Verification of a whole container.  Pages are read anew and not from the cache; what
+ * is found wrong is told and counted, and the walk goes on beside it.
  */
 #include "internal.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Reading and writing of ranges.  Both go group by group: the inline blocks, then each segment, so
- * that the entries of a group are one piece of memory and its blocks one piece of the file.
+ * Reading and writing of ranges.  Both go group by group: the inline blocks, then each
+ * segment, so that the entries of a group are one piece of memory and its blocks one
+ * piece of the file.
  *
  * Where the new ciphertext of a block goes:
  *
@@ -11,10 +12,11 @@
  *   SLOT    the payload of the open transaction
  *
  * Invariants:
- * (1) The entry of a block is set only after its ciphertext was written, run by run: when a write
- *     fails, the blocks of that run keep their content.
- * (2) For REUSE, which overwrites the only copy, the old bytes are put back when the write fails;
- *     should that fail too, the block falls back to the last committed state.
+ * (1) The entry of a block is set only after its ciphertext was written, run by run:
+ *     when a write fails, the blocks of that run keep their content.
+ * (2) For REUSE, which overwrites the only copy, the old bytes are put back when the
+ *     write fails; should that fail too, the block falls back to the last committed
+ *     state.
  */
 #include "internal.h"
 
@@ -273,7 +275,10 @@ where_of(struct mrq_container *c, const struct chunk *k, size_t i, uint64_t *ret
 	return SLOT;
 }
 
-/* First block from i on that does not go to the same kind of place, next to the one before. */
+/*
+ * First block from i on that does not go to the same kind of place, next to the one
+ * before.
+ */
 static size_t
 same_where(struct mrq_container *c, const struct chunk *k, size_t i, enum where where,
 	   uint64_t page)
@@ -302,7 +307,10 @@ entry_set(struct mrq_container *c, uint64_t block,
 	c->hdr.inline_crc[block] = crc;
 }
 
-/* Blocks [i, end) of a chunk were written: let them be seen, by (1).  `at`: where slots begin. */
+/*
+ * Blocks [i, end) of a chunk were written: let them be seen, by (1).  `at`: where slots
+ * begin.
+ */
 static void
 run_written(struct mrq_container *c, const struct chunk *k, size_t i, size_t end,
 	    enum where where, uint64_t at)

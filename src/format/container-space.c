@@ -7,7 +7,10 @@
 
 static const uint8_t zeros[MRQ_BLOCK_MAX];
 
-/* Overwrite [off, off + len), which lies within one block, with zeros unless it is a hole. */
+/*
+ * Overwrite [off, off + len), which lies within one block, with zeros unless it is a
+ * hole.
+ */
 static enum mrq_status
 zero_part(struct mrq_container *c, uint64_t off, uint64_t len, struct mrq_error *err)
 {

@@ -266,7 +266,9 @@ adopt(struct mrq_container *c, struct mrq_recovered *r, struct mrq_error *err)
 	return MRQ_OK;
 }
 
-/* The journal goes into the file; what a stopped writer left behind the data goes away. */
+/*
+ * The journal goes into the file; what a stopped writer left behind the data goes away.
+ */
 static enum mrq_status
 bring_to_rest(struct mrq_container *c, uint64_t file_pages, struct mrq_error *err)
 {
@@ -398,8 +400,9 @@ check_macs(const struct mrq_container *c, const struct mrq_file_keys *keys,
 }
 
 /*
- * After a power cut, blocks of an unsettled header that never reached storage are holes.  The
- * state that has them is still the newest in the file, so none of these places is fresh.
+ * After a power cut, blocks of an unsettled header that never reached storage are
+ * holes.  The state that has them is still the newest in the file, so none of these
+ * places is fresh.
  */
 static enum mrq_status
 drop_lost(struct mrq_container *c, struct mrq_error *err)
@@ -505,9 +508,10 @@ fit_licence(struct mrq_container *c, uint32_t len, struct mrq_error *err)
 }
 
 /*
- * What is open is not undone when the change fails.  And header pages past the first may change
- * only in the first transaction of a journal: recovery checks the headers of those before with
- * what is in place, which a settle that was cut short may have replaced.
+ * What is open is not undone when the change fails.  And header pages past the first
+ * may change only in the first transaction of a journal: recovery checks the headers of
+ * those before with what is in place, which a settle that was cut short may have
+ * replaced.
  */
 static enum mrq_status
 close_open_state(struct mrq_container *c, struct mrq_error *err)

@@ -3,12 +3,14 @@
 #define MRQ_FORMAT_CONTAINER_H
 
 /*
- * The container, version 1: marque-format(5).  A container is one file opened by the caller; all
- * I/O goes to that descriptor, which stays the caller's.  Two stages: attached (clear facts only,
- * no key) and unlocked (data key known: everything authenticated).
+ * The container, version 1: marque-format(5).  A container is one file opened by the
+ * caller; all I/O goes to that descriptor, which stays the caller's.  Two stages:
+ * attached (clear facts only, no key) and unlocked (data key known: everything
+ * authenticated).
  *
- * Threads: all functions may be called at once on one container; an internal lock orders them
- * (readers run in parallel).  The container never asks policy and never touches the network.
+ * Threads: all functions may be called at once on one container; an internal lock
+ * orders them (readers run in parallel).  The container never asks policy and never
+ * touches the network.
  */
 #include <sys/types.h>
 
@@ -65,8 +67,9 @@ struct mrq_container;
 bool mrq_container_probe(const void *head, size_t len);
 
 /**
- * Make a container of an empty file: random file id and data key, size 0.  Nothing is written
- * before the first mrq_container_commit; that writes header and first blocks in one call.
+ * Make a container of an empty file: random file id and data key, size 0.  Nothing is
+ * written before the first mrq_container_commit; that writes header and first blocks in
+ * one call.
  *
  * @fd   open for reading and writing, size 0; borrowed until mrq_container_free
  * @what name for messages; copied
@@ -79,47 +82,61 @@ mrq_container_create(int fd, const struct mrq_container_protection *protection,
 enum mrq_attach { MRQ_ATTACH_READ_ONLY, MRQ_ATTACH_READ_WRITE };
 
 /**
- * Attach to an existing container.  Reads the header; a journal is replayed without a key: into
- * the file when READ_WRITE, in memory when READ_ONLY.
+ * Attach to an existing container.  Reads the header; a journal is replayed without a
+ * key: into the file when READ_WRITE, in memory when READ_ONLY.
  *
- * Returns MRQ_OK; MRQ_E_PLAIN when it is no container; MRQ_E_VERSION; MRQ_E_FORMAT when the header
- * does not follow the specification; MRQ_E_DAMAGED when its checksum is wrong and no journal heals
- * it; MRQ_E_LIMIT; MRQ_E_SYS; MRQ_E_NOMEM.
+ * Returns MRQ_OK; MRQ_E_PLAIN when it is no container; MRQ_E_VERSION; MRQ_E_FORMAT when
+ * the header does not follow the specification; MRQ_E_DAMAGED when its checksum is
+ * wrong and no journal heals it; MRQ_E_LIMIT; MRQ_E_SYS; MRQ_E_NOMEM.
  */
 MRQ_MUST_CHECK enum mrq_status mrq_container_attach(int fd, enum mrq_attach mode,
 						    const char *what,
 						    struct mrq_container **ret,
 						    struct mrq_error *err);
 
-/** Read only the clear facts of a file (one pread; journal honoured in memory).  As attach. */
+/**
+ * Read only the clear facts of a file (one pread; journal honoured in memory).  As
+ * attach.
+ */
 MRQ_MUST_CHECK enum mrq_status mrq_container_facts_load(int fd, const char *what,
 							struct mrq_container_facts *ret,
 							struct mrq_error *err);
 
 void mrq_container_facts_get(struct mrq_container *c, struct mrq_container_facts *ret);
-/** The licence bytes, valid until the next protection change or free; SHA-256 checked. */
+/**
+ * The licence bytes, valid until the next protection change or free; SHA-256 checked.
+ */
 const void *mrq_container_licence(struct mrq_container *c, size_t *ret_len);
 
 /**
- * Unlock with the content key: unwraps the data key, checks commitment, header MAC, licence
- * digest, the journal's MAC.  A second unlock is a no-op.  MRQ_E_DAMAGED when any fails.
+ * Unlock with the content key: unwraps the data key, checks commitment, header MAC,
+ * licence digest, the journal's MAC.  A second unlock is a no-op.  MRQ_E_DAMAGED when
+ * any fails.
  */
 MRQ_MUST_CHECK enum mrq_status mrq_container_unlock(struct mrq_container *c,
 						    const struct mrq_content_key *ck,
 						    struct mrq_error *err);
 bool mrq_container_unlocked(struct mrq_container *c);
-/** Forget all keys; what is not committed is committed first.  Reads fail until unlocked again. */
+/**
+ * Forget all keys; what is not committed is committed first.  Reads fail until unlocked
+ * again.
+ */
 MRQ_MUST_CHECK enum mrq_status mrq_container_lock(struct mrq_container *c,
 						  struct mrq_error *err);
 
-/** Read up to len bytes at off; *ret_len is short only at the end.  MRQ_E_DAMAGED: nothing of
- * the damaged block is in buf. */
+/**
+ * Read up to len bytes at off; *ret_len is short only at the end.  MRQ_E_DAMAGED:
+ * nothing of the damaged block is in buf.
+ */
 MRQ_MUST_CHECK enum mrq_status mrq_container_read(struct mrq_container *c, void *buf,
 						  size_t len, uint64_t off,
 						  size_t *ret_len,
 						  struct mrq_error *err);
 
-/** Write len bytes at off, growing the file.  In the kernel after the next commit. */
+/**
+ * Write len bytes at off, growing the file.  In the kernel after the next commit.  When it
+ * fails, what comes before some block of the range may be written, and nothing after it.
+ */
 MRQ_MUST_CHECK enum mrq_status mrq_container_write(struct mrq_container *c,
 						   const void *buf, size_t len,
 						   uint64_t off, struct mrq_error *err);
@@ -127,7 +144,9 @@ MRQ_MUST_CHECK enum mrq_status mrq_container_write(struct mrq_container *c,
 /** Set the plaintext size; bytes that come back later read as zero. */
 MRQ_MUST_CHECK enum mrq_status
 mrq_container_resize(struct mrq_container *c, uint64_t size, struct mrq_error *err);
-/** Make [off, off + len) a hole (partial blocks are zeroed).  The size does not change. */
+/**
+ * Make [off, off + len) a hole (partial blocks are zeroed).  The size does not change.
+ */
 MRQ_MUST_CHECK enum mrq_status mrq_container_punch(struct mrq_container *c,
 						   uint64_t off, uint64_t len,
 						   struct mrq_error *err);
@@ -135,7 +154,10 @@ MRQ_MUST_CHECK enum mrq_status mrq_container_punch(struct mrq_container *c,
 MRQ_MUST_CHECK enum mrq_status mrq_container_reserve(struct mrq_container *c,
 						     uint64_t off, uint64_t len,
 						     struct mrq_error *err);
-/** Next data (or hole) at or after off, by block; MRQ_E_NOT_FOUND beyond the end (ENXIO). */
+/**
+ * Next data (or hole) at or after off, by block; MRQ_E_NOT_FOUND beyond the end
+ * (ENXIO).
+ */
 enum mrq_seek { MRQ_SEEK_DATA, MRQ_SEEK_HOLE };
 MRQ_MUST_CHECK enum mrq_status mrq_container_seek(struct mrq_container *c, uint64_t off,
 						  enum mrq_seek whence, uint64_t *ret,
@@ -152,9 +174,10 @@ MRQ_MUST_CHECK enum mrq_status mrq_container_commit(struct mrq_container *c,
 bool mrq_container_dirty(struct mrq_container *c);
 
 /**
- * Bring the container to rest: commit, make durable, apply the journal in place and drop it.
- * For unmount, fsck and a background settler.  `durable_already` says that the caller has made
- * all earlier writes of the file durable since the last commit (syncfs for many files at once).
+ * Bring the container to rest: commit, make durable, apply the journal in place and
+ * drop it.  For unmount, fsck and a background settler.  `durable_already` says that
+ * the caller has made all earlier writes of the file durable since the last commit
+ * (syncfs for many files at once).
  */
 enum mrq_settle { MRQ_SETTLE_SYNC, MRQ_SETTLE_DURABLE_ALREADY };
 MRQ_MUST_CHECK enum mrq_status mrq_container_settle(struct mrq_container *c,
@@ -163,8 +186,9 @@ MRQ_MUST_CHECK enum mrq_status mrq_container_settle(struct mrq_container *c,
 bool mrq_container_settled(struct mrq_container *c);
 
 /**
- * Put the container under another licence (relabel, rewrap): rewraps the data key, header only,
- * atomic and durable on return; data blocks are untouched.  Needs it unlocked.
+ * Put the container under another licence (relabel, rewrap): rewraps the data key,
+ * header only, atomic and durable on return; data blocks are untouched.  Needs it
+ * unlocked.
  */
 MRQ_MUST_CHECK enum mrq_status
 mrq_container_protect(struct mrq_container *c,
@@ -189,8 +213,10 @@ struct mrq_check {
 /** Called for each damaged range of plaintext. */
 typedef void (*mrq_check_report)(uint64_t off, uint64_t len, const char *reason,
 				 void *arg);
-/** Verify structure (without key) or everything (unlocked).  Statuses as read; MRQ_E_DAMAGED
- * when anything is. */
+/**
+ * Verify structure (without key) or everything (unlocked); what is open is committed
+ * first.  Statuses as read; MRQ_E_DAMAGED when anything is.
+ */
 MRQ_MUST_CHECK enum mrq_status mrq_container_check(struct mrq_container *c,
 						   mrq_check_report report, void *arg,
 						   struct mrq_check *ret,

@@ -3,8 +3,8 @@
 #define MRQ_FORMAT_DRIVER_H
 
 /*
- * Formats of protected files.  A driver is a const struct in drivers/NAME.c and one line of the array
- * in drivers.c; what it leaves unset it does not support.
+ * Formats of protected files.  A driver is a const struct in drivers/NAME.c and one
+ * line of the array in drivers.c; what it leaves unset it does not support.
  */
 #include "container.h"
 
@@ -23,7 +23,9 @@ struct mrq_driver {
 	const char *name; /* stable: in configuration, logs and output */
 	const char
 		*man_page; /* section of marque-format(5), or page, that specifies it */
-	/** Confidence 0 to 100 that a file that begins with these bytes is ours.  Pure. */
+	/**
+	 * Confidence 0 to 100 that a file that begins with these bytes is ours.  Pure.
+	 */
 	int (*probe)(const void *head, size_t len);
 	/** Facts in the clear.  Statuses as mrq_container_attach. */
 	enum mrq_status (*facts_load)(int fd, const char *what,
@@ -31,7 +33,9 @@ struct mrq_driver {
 				      struct mrq_error *err);
 };
 
-/** The driver that is surest of a file's first bytes; NULL when it is nobody's: plain. */
+/**
+ * The driver that is surest of a file's first bytes; NULL when it is nobody's: plain.
+ */
 const struct mrq_driver *mrq_driver_find(const void *head, size_t len);
 /** Driver number i, for loops over all; NULL past the last. */
 const struct mrq_driver *mrq_driver_at(size_t i);

@@ -52,8 +52,9 @@ MRQ_MUST_CHECK enum mrq_status mrq_header_peek(const uint8_t *page0, size_t len,
 					       uint32_t *ret_pages,
 					       struct mrq_error *err);
 /**
- * Decode an image of all header pages.  MRQ_E_DAMAGED when the checksum is wrong, MRQ_E_VERSION,
- * MRQ_E_FORMAT when a field does not follow marque-format(5).  The MAC is not looked at.
+ * Decode an image of all header pages.  MRQ_E_DAMAGED when the checksum is wrong,
+ * MRQ_E_VERSION, MRQ_E_FORMAT when a field does not follow marque-format(5).  The MAC
+ * is not looked at.
  */
 MRQ_MUST_CHECK enum mrq_status mrq_header_decode(const uint8_t *image, uint32_t pages,
 						 struct mrq_header *ret,

@@ -3,13 +3,16 @@
 #define MRQ_FORMAT_INTERNAL_H
 
 /*
- * The container from inside.  Locks, in order: writer, state, then those inside tree and ciphers.
+ * The container from inside.  Locks, in order: writer, state, then those inside tree
+ * and ciphers.
  *
  *   writer  a mutex: held by whoever changes anything, also while waiting for storage
- *   state   a read-write lock: what readers look at; held exclusively only while that changes,
- *           so that readers go on during an fdatasync.  (Range locks would take its place.)
+ *   state   a read-write lock: what readers look at; held exclusively only while that
+ *           changes, so that readers go on during an fdatasync.  (Range locks would take
+ *           its place.)
  *
- * A function whose name ends in _held needs both, state exclusively, unless it says otherwise.
+ * A function whose name ends in _held needs both, state exclusively, unless it says
+ * otherwise.
  */
 #include "container.h"
 #include "header.h"
@@ -33,7 +36,9 @@ struct mrq_ciphers {
 	unsigned n;
 };
 
-/* A unit (block, tag page, tree page) that the open transaction puts into the journal. */
+/*
+ * A unit (block, tag page, tree page) that the open transaction puts into the journal.
+ */
 struct mrq_slot {
 	uint64_t target, at; /* pages; target MRQ_NO_PAGE: of no use */
 	uint32_t crc;
@@ -60,7 +65,9 @@ struct mrq_tx {
 #define MRQ_AT_PAGE(v)      ((v) & (UINT64_MAX >> 8))
 #define MRQ_TX_FRESH_MAX    262144u /* units written in place by one transaction */
 
-/* Blocks that became holes since the last settle: their space can be given back then. */
+/*
+ * Blocks that became holes since the last settle: their space can be given back then.
+ */
 struct mrq_range {
 	uint64_t from, to;
 };
@@ -98,7 +105,7 @@ struct mrq_container {
 	struct mrq_pagemap
 		overlay; /* target -> MRQ_AT(pages, place), newest committed */
 
-	bool synced; /* all committed states are known to be durable; guarded by writer */
+	bool synced;      /* all that is committed is durable; guarded by writer */
 	bool sync_failed; /* storage lost something: nothing can be called durable */
 	struct mrq_range punched[MRQ_PUNCHED_MAX];
 	size_t n_punched;
@@ -162,7 +169,9 @@ MRQ_MUST_CHECK enum mrq_status mrq_cipher_use(struct mrq_cipher_use *use,
 
 /* place.c: where units stand */
 
-/** Page where the newest version of a unit stands (its own place, or in the journal). */
+/**
+ * Page where the newest version of a unit stands (its own place, or in the journal).
+ */
 uint64_t mrq_place_of(const struct mrq_container *c, uint64_t page);
 /** Read pages as they stand in the file; what lies past the end is zeros. */
 MRQ_MUST_CHECK enum mrq_status mrq_pages_read(int fd, uint64_t page, uint64_t n,
@@ -213,8 +222,8 @@ struct mrq_slot *mrq_tx_slot(struct mrq_container *c, uint64_t target);
 MRQ_MUST_CHECK enum mrq_status mrq_commit_held(struct mrq_container *c,
 					       struct mrq_error *err);
 /**
- * Commit or settle first, or write some tag pages, so that a change of blocks up to new size
- * `size` can be taken up whose payload is at most `pages` long.
+ * Commit or settle first, or write some tag pages, so that a change of blocks up to new
+ * size `size` can be taken up whose payload is at most `pages` long.
  */
 MRQ_MUST_CHECK enum mrq_status mrq_make_room_held(struct mrq_container *c,
 						  uint64_t size, uint64_t pages,
@@ -228,7 +237,9 @@ MRQ_MUST_CHECK enum mrq_status mrq_settle_copy(struct mrq_container *c,
 /** Drop the journal after mrq_settle_copy; state held. */
 MRQ_MUST_CHECK enum mrq_status mrq_settle_finish_held(struct mrq_container *c,
 						      struct mrq_error *err);
-/** Write that the header is settled, when it is and that is not yet said; state held. */
+/**
+ * Write that the header is settled, when it is and that is not yet said; state held.
+ */
 MRQ_MUST_CHECK enum mrq_status mrq_mark_settled_held(struct mrq_container *c,
 						     struct mrq_error *err);
 /** Commit, sync, copy, finish and mark; state held all the time. */

@@ -2,12 +2,15 @@
 #ifndef MRQ_FORMAT_JOURNAL_H
 #define MRQ_FORMAT_JOURNAL_H
 
-/* Commit pages and descriptors of the redo journal: marque-format(5) "Transaction".  Pure. */
+/*
+ * Commit pages and descriptors of the redo journal: marque-format(5) "Transaction".
+ * Pure.
+ */
 #include "container.h"
 
 #define MRQ_TX_PAGES_MAX      32768u             /* payload pages of one transaction */
 #define MRQ_DESCRIPTOR_MAX    (8u * 1024 * 1024) /* bytes */
-#define MRQ_JOURNAL_SCAN      (160u * 1024 * 1024) /* bytes searched for a commit page */
+#define MRQ_JOURNAL_SCAN      (160u * 1024 * 1024) /* bytes that are searched */
 #define MRQ_DESCRIPTOR_INLINE 3840u                /* bytes that fit a commit page */
 #define MRQ_RECORD_BYTES      16u
 
@@ -47,8 +50,9 @@ uint32_t mrq_descriptor_pages(uint64_t len);
 void mrq_commit_page_encode(const struct mrq_commit_page *c, const uint8_t *descriptor,
 			    uint64_t len, uint8_t ret[static MRQ_PAGE]);
 /**
- * Decode a page that may be a commit page and stands at page `at`.  False when it is none or breaks
- * a rule that can be seen without other pages; every number is bounded afterwards.
+ * Decode a page that may be a commit page and stands at page `at`.  False when it is
+ * none or breaks a rule that can be seen without other pages; every number is bounded
+ * afterwards.
  */
 bool mrq_commit_page_decode(const uint8_t page[static MRQ_PAGE], uint64_t at,
 			    struct mrq_commit_page *ret);
@@ -66,8 +70,9 @@ struct mrq_record_rules {
 	uint32_t header_pages, block_pages;
 };
 /**
- * Check the records of a descriptor of the right length against the commit page: kinds, bounds,
- * order, sums.  (That no target occurs twice among payload records is for the reader.)
+ * Check the records of a descriptor of the right length against the commit page: kinds,
+ * bounds, order, sums. (That no target occurs twice among payload records is for the
+ * reader.)
  */
 bool mrq_descriptor_valid(const struct mrq_commit_page *c, const uint8_t *descriptor,
 			  const struct mrq_record_rules *rules);

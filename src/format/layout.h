@@ -3,8 +3,8 @@
 #define MRQ_FORMAT_LAYOUT_H
 
 /*
- * Where everything stands: marque-format(5) "Addresses".  Pure arithmetic, in pages of MRQ_PAGE
- * bytes; nothing overflows for sizes up to MRQ_CONTAINER_SIZE_MAX.
+ * Where everything stands: marque-format(5) "Addresses".  Pure arithmetic, in pages of
+ * MRQ_PAGE bytes; nothing overflows for sizes up to MRQ_CONTAINER_SIZE_MAX.
  */
 #include <stdint.h>
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Reading the header and finding the journal that counts: marque-format(5) "Recovery", whose
- * numbers are cited.  Nothing is written here, and nobody vouches for what is read: commit pages are
- * bounded by their decoder, descriptors by mrq_descriptor_valid, and a chain by MRQ_JOURNAL_SCAN.
+ * Reading the header and finding the journal that counts: marque-format(5) "Recovery",
+ * whose numbers are cited.  Nothing is written here, and nobody vouches for what is
+ * read: commit pages are bounded by their decoder, descriptors by mrq_descriptor_valid,
+ * and a chain by MRQ_JOURNAL_SCAN.
  */
 #include "internal.h"
 
@@ -349,7 +350,8 @@ map_targets(struct recovery *r, size_t n, struct mrq_pagemap *ret,
 }
 
 /*
- * (6) What transaction tx asks of L: itself when all its in-place units are there, the last
+ * (6) What transaction tx asks of L: itself when all its in-place units are there, the
+ *     last
  * transaction that replaces one that is not, SIZE_MAX when nothing does.
  */
 static enum mrq_status
@@ -486,7 +488,10 @@ find_journal(struct recovery *r, size_t *ret_n, struct mrq_error *err)
 static enum mrq_status
 prepare(struct recovery *r, struct mrq_error *err)
 {
-	/* Byte 12, block_shift, is in the first sector: one header's or another's, never torn. */
+	/*
+	 * Byte 12, block_shift, is in the first sector: one header's or another's,
+	 * never torn.
+	 */
 	unsigned shift = r->in_place[12];
 
 	if (shift < MRQ_BLOCK_SHIFT_MIN || shift > MRQ_BLOCK_SHIFT_MAX)

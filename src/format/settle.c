@@ -38,7 +38,10 @@ mrq_sync(struct mrq_container *c, struct mrq_error *err)
 	return s;
 }
 
-/* How many units from items[i] on stand side by side, in the journal and at their targets. */
+/*
+ * How many units from items[i] on stand side by side, in the journal and at their
+ * targets.
+ */
 static size_t
 copy_run(const struct mrq_pagemap_item *items, size_t n, size_t i, uint32_t *ret_pages)
 {

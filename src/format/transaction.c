@@ -271,7 +271,10 @@ now_committed(struct mrq_container *c, uint8_t *image)
 	mrq_tree_committed(&c->tree);
 }
 
-/* By (1) nothing of a commit that failed may look like one.  (What cannot be cut is overwritten.) */
+/*
+ * By (1) nothing of a commit that failed may look like one.  (What cannot be cut is
+ * overwritten.)
+ */
 static void
 cut_back(struct mrq_container *c, uint64_t page)
 {
@@ -301,7 +304,10 @@ commit_first(struct mrq_container *c, struct mrq_error *err)
 	return MRQ_OK;
 }
 
-/* Tree pages without a fresh place, and the header, become slots behind those of blocks. */
+/*
+ * Tree pages without a fresh place, and the header, become slots behind those of
+ * blocks.
+ */
 static enum mrq_status
 tail_slots(struct mrq_container *c, const uint8_t *image, uint32_t header_pages,
 	   struct mrq_error *err)
@@ -447,7 +453,10 @@ commit_page_make(const struct mrq_container *c, const struct descriptor *d)
 	return p;
 }
 
-/* Write what follows the slots of blocks, in one piece: tail slots, descriptor, commit page. */
+/*
+ * Write what follows the slots of blocks, in one piece: tail slots, descriptor, commit
+ * page.
+ */
 static enum mrq_status
 write_tail(struct mrq_container *c, size_t first, const struct descriptor *d,
 	   const struct mrq_commit_page *p, struct mrq_error *err)

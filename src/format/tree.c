@@ -8,8 +8,8 @@
  *
  * Invariants:
  * (1) A dirty page is never dropped, but by cutting off or punching all that it covers.
- * (2) The MAC of a page that is absent or clean stands in its parent, or in `root` for the top.
- *     That of a dirty one is stale until mrq_tree_seal.
+ * (2) The MAC of a page that is absent or clean stands in its parent, or in `root` for
+ *     the top.  That of a dirty one is stale until mrq_tree_seal.
  * (3) A page that is absent and whose MAC is zero is empty.
  * (4) `fresh` is true only while no committed state refers to the page's place.
  * (5) Pages of segments at or past `segments`, or above `height`, are absent.
@@ -262,8 +262,9 @@ slot_of(struct mrq_tree_page *parent, uint64_t index)
 }
 
 /*
- * Find a page, loading and verifying it and those above it.  An empty one that is absent is made when
- * `make`, else *ret is NULL.  The result is valid until the next call that may load.
+ * Find a page, loading and verifying it and those above it.  An empty one that is
+ * absent is made when `make`, else *ret is NULL.  The result is valid until the next
+ * call that may load.
  */
 static enum mrq_status
 find(struct mrq_tree *t, unsigned level, uint64_t index, bool make,
@@ -358,7 +359,10 @@ mrq_tree_entry_set(struct mrq_tree *t, uint64_t block,
 	memcpy(p->data + j % MRQ_TAG_ENTRIES * MRQ_ENTRY_BYTES, entry, MRQ_ENTRY_BYTES);
 }
 
-/* Drop the pages of a list that cover only blocks of [from, to), or stand above the height. */
+/*
+ * Drop the pages of a list that cover only blocks of [from, to), or stand above the
+ * height.
+ */
 static void
 drop_covered(struct mrq_tree *t, struct mrq_tree_page *head, uint64_t from, uint64_t to)
 {
@@ -379,7 +383,10 @@ drop_range(struct mrq_tree *t, uint64_t from, uint64_t to)
 	drop_covered(t, &t->dirty, from, to);
 }
 
-/* Put empty pages on top until the height is right.  What is below keeps its MACs by (2). */
+/*
+ * Put empty pages on top until the height is right.  What is below keeps its MACs by
+ * (2).
+ */
 static enum mrq_status
 grow(struct mrq_tree *t, uint64_t segments, struct mrq_error *err)
 {
@@ -423,8 +430,9 @@ zero_entries(struct mrq_tree_page *p, uint64_t from, uint64_t to)
 }
 
 /*
- * Zero the entries of [from, to) below one page.  Without `apply` it only loads what must change,
- * so that the second round finds all in memory and cannot fail: at most two pages a level.
+ * Zero the entries of [from, to) below one page.  Without `apply` it only loads what
+ * must change, so that the second round finds all in memory and cannot fail: at most
+ * two pages a level.
  */
 static enum mrq_status
 punch(struct mrq_tree *t, unsigned level, uint64_t index, uint64_t from, uint64_t to,

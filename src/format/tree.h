@@ -3,9 +3,11 @@
 #define MRQ_FORMAT_TREE_H
 
 /*
- * The tree of MACs over the tag pages and a cache of its pages: marque-format(5) "Tree".
+ * The tree of MACs over the tag pages and a cache of its pages: marque-format(5)
+ * "Tree".
  *
- * Every page is verified against its parent when it is loaded.  Reading functions may run at once
+ * Every page is verified against its parent when it is loaded.  Reading functions may
+ * run at once
  * (an internal lock); changing ones need the container's exclusive lock.
  */
 #include "header.h"
@@ -72,7 +74,10 @@ MRQ_MUST_CHECK enum mrq_status mrq_tree_resize(struct mrq_tree *t, uint64_t bloc
 					       struct mrq_error *err);
 /** Undo growth since the entries of the new blocks were never set.  Cannot fail. */
 void mrq_tree_shrink_back(struct mrq_tree *t, uint64_t blocks);
-/** Load what punching [from, to), or cutting off from `from`, needs: it then cannot fail. */
+/**
+ * Load what punching [from, to), or cutting off from `from`, needs: it then cannot
+ * fail.
+ */
 MRQ_MUST_CHECK enum mrq_status mrq_tree_preload(struct mrq_tree *t, uint64_t from,
 						uint64_t to, struct mrq_error *err);
 /** Make holes of blocks [from, to). */

@@ -154,7 +154,8 @@ serve(struct worker *w, struct fuse_buf *buf)
 		look_at(buf->mem, (size_t)n);
 		(void)atomic_fetch_add_explicit(&w->fs->requests, 1,
 						memory_order_relaxed);
-		bool content = ((struct fuse_in_header *)buf->mem)->opcode == FUSE_WRITE;
+		bool content =
+			((struct fuse_in_header *)buf->mem)->opcode == FUSE_WRITE;
 		fuse_session_process_buf(w->se, buf);
 		if (content)
 			explicit_bzero(buf->mem, (size_t)n);

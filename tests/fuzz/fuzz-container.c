@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A container as it may lie in a share: attach for reading, and in a copy for writing, facts, check, all
- * without a key; then with a key that does not fit.  The first byte says which checksums are made
- * right first, so that what is behind them is reached:
+ * A container as it may lie in a share: attach for reading, and in a copy for writing,
+ * facts, check, all without a key; then with a key that does not fit.  The first byte
+ * says which checksums are made right first, so that what is behind them is reached:
  *   bit 0  the digest of the licence and the checksum of the header
  *   bit 1  the digest and checksum of each commit page
  * The rest is the file.
@@ -40,7 +40,10 @@ get_u32(const uint8_t *at)
 	return mrq_read_u32(&r);
 }
 
-/* marque-format(5) "Header": header_pages 10, licence_len 60, licence_digest 184, checksum 264. */
+/*
+ * marque-format(5) "Header": header_pages 10, licence_len 60, licence_digest 184,
+ * checksum 264.
+ */
 static void
 mend_header(uint8_t *file, size_t len)
 {

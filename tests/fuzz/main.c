@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Runs a fuzz target over files, or all files of folders: the corpus as a test, without libFuzzer. */
+/*
+ * Runs a fuzz target over files, or all files of folders: the corpus as a test, without
+ * libFuzzer.
+ */
 #include <sys/stat.h>
 
 #include <dirent.h>

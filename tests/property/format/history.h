@@ -3,8 +3,8 @@
 #define MRQ_TEST_FORMAT_HISTORY_H
 
 /*
- * A random run on one container that remembers the content after each step, and how much the steps
- * promised: what tests of crashes and failures compare with.
+ * A random run on one container that remembers the content after each step, and how
+ * much the steps promised: what tests of crashes and failures compare with.
  */
 #include "fixture.h"
 #include "shim.h"
@@ -42,14 +42,14 @@ void history_begin(struct history *h, const struct history_plan *plan, uint64_t 
 bool history_over(const struct history *h);
 void history_end(struct history *h);
 /**
- * One step; `s` of the call is returned and, when it is a failure, the content is read back and
- * must be, block by block, that before or after.
+ * One step; `s` of the call is returned and, when it is a failure, the content is read
+ * back and must be, block by block, that before or after.
  */
 enum mrq_status history_step(struct history *h);
 
 /**
- * The content of a container is that of a version in [from, to]; when not `whole`, each block by itself may
- * be of any of them, or zeros if `or_zeros`.
+ * The content of a container is that of a version in [from, to]; when not `whole`, each
+ * block by itself may be of any of them, or zeros if `or_zeros`.
  */
 bool history_matches(const struct history *h, struct mrq_container *c, size_t from,
 		     size_t to, bool whole, bool or_zeros);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A random run of operations on a container equals the same run on a plain array, whatever is
- * committed, settled, locked, attached anew or abandoned in between.
+ * A random run of operations on a container equals the same run on a plain array,
+ * whatever is committed, settled, locked, attached anew or abandoned in between.
  */
 #include "fixture.h"
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Crashes.  A random run on a container is recorded call by call.  Then the file is built as it was
- * after each call (the process was killed) and as it could be after a power cut: what was synced, and
- * any of the 512-byte sectors written since.  Whoever attaches must find a state that was promised, and
- * nothing else; also when the recovery itself is cut off.
+ * Crashes.  A random run on a container is recorded call by call.  Then the file is
+ * built as it was after each call (the process was killed) and as it could be after a
+ * power cut: what was synced, and any of the 512-byte sectors written since.  Whoever
+ * attaches must find a state that was promised, and nothing else; also when the
+ * recovery itself is cut off.
  */
 #include "history.h"
 
@@ -264,8 +265,8 @@ power_cuts(const struct history_plan *plan, uint64_t seed)
 }
 
 /*
- * The process is killed, another one attaches and repairs, and in the midst of that the power goes: the
- * second must not trust what the first had only written.
+ * The process is killed, another one attaches and repairs, and in the midst of that the
+ * power goes: the second must not trust what the first had only written.
  */
 static void
 killed_then_cut(const struct history_plan *plan, uint64_t seed)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Failing calls.  The same random run again and again; each time another call to the system fails.
- * The failure is reported, nothing committed is lost, what was not written is not seen, and later steps
- * work.
+ * Failing calls.  The same random run again and again; each time another call to the
+ * system fails.  The failure is reported, nothing committed is lost, what was not
+ * written is not seen, and later steps work.
  */
 #include "history.h"
 

@@ -771,7 +771,9 @@ the_place_of_a_lost_block_is_not_fresh(void **state)
 	scribble(f, 2);
 	reopen(f, MRQ_ATTACH_READ_WRITE);
 	put(f, 4096, 4096);
-	/* What was not committed is not there, neither as the old nor as the new block. */
+	/*
+	 * What was not committed is not there, neither as the old nor as the new block.
+	 */
 	reopen(f, MRQ_ATTACH_READ_ONLY);
 	expect(f, 4096, zeros, 4096);
 	expect(f, 8192, buf + 8192, 4096);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* marque-format(5) "EXAMPLES", computed by our own code; the page's numbers were not.  (Blocks: the vectors.) */
+/*
+ * marque-format(5) "EXAMPLES", computed by our own code; the page's numbers were not.
+ * (Blocks: the vectors.)
+ */
 #include "../check.h"
 
 #include "base/bytes.h"

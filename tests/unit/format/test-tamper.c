@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Whatever is changed in the file, a reader gets the right bytes or an error, never others.
+ * Whatever is changed in the file, a reader gets the right bytes or an error, never
+ * others.
  */
 #include "fixture.h"
 
@@ -87,7 +88,10 @@ read_all(struct mrq_container *c, enum mrq_status *ret_worst)
 	return whole;
 }
 
-/* Open in both modes; what can be read is right.  Returns the worst status that was met. */
+/*
+ * Open in both modes; what can be read is right.  Returns the worst status that was
+ * met.
+ */
 static enum mrq_status
 outcome(struct file *f)
 {

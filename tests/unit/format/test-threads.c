@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* All functions may be called at once: each block that is read is one that was written, whole. */
+/*
+ * All functions may be called at once: each block that is read is one that was written,
+ * whole.
+ */
 #include "fixture.h"
 
 #include <pthread.h>
