@@ -13,7 +13,7 @@ _marque_labels()
 _marque()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local global='--state --config --json --passphrase-fd --verbose --help' verb='' i opts=''
+	local global='--state --config --json --passphrase-fd --verbose --help --version' verb='' i opts=''
 	COMPREPLY=()
 	[[ $cur == = ]] && cur=''
 	[[ $prev == = ]] && prev=${COMP_WORDS[COMP_CWORD - 2]}

@@ -23,6 +23,7 @@ complete --command marque --long-option json --description 'print one JSON objec
 complete --command marque --long-option passphrase-fd --exclusive --description 'read the passphrase from descriptor N'
 complete --command marque --long-option verbose --short-option v --description 'say more on standard error'
 complete --command marque --long-option help --short-option h --description 'print this help'
+complete --command marque --long-option version --short-option V --description 'print name and version'
 complete --command marque --condition '__marque_verb ""' --arguments init --description 'make an authority: keys, starter labels and templates'
 complete --command marque --condition '__marque_verb ""' --arguments mount --description 'mount a protected share'
 complete --command marque --condition '__marque_verb ""' --arguments umount --description 'unmount a protected share'

@@ -148,12 +148,14 @@ parse(struct cli *cli, char **argv, int n, struct mrq_error *err)
 				  err));
 	cli->args = argv;
 	if (cli->n == 0) {
-		static char help[] = "help";
-		static char *just_help[] = { help, NULL };
-		if (!cli_has(&cli->given, CLI_HELP))
+		static char help[] = "help", version[] = "version";
+		static char *verb[] = { help, NULL };
+		if (cli_has(&cli->given, CLI_VERSION))
+			verb[0] = version;
+		else if (!cli_has(&cli->given, CLI_HELP))
 			return mrq_fail(err, MRQ_E_INVAL,
 					"no verb given; see 'marque help'");
-		cli->args = just_help;
+		cli->args = verb;
 		cli->n = 1;
 	}
 	cli->verb = find_verb(cli);
@@ -186,6 +188,8 @@ run(struct cli *cli, char **argv, int n, struct mrq_error *err)
 		cli_help_verb(cli->verb, stdout);
 		return MRQ_OK;
 	}
+	if (cli_has(&cli->given, CLI_VERSION))
+		return cli_version(cli, err);
 	MRQ_TRY(check_operands(cli, err));
 	MRQ_TRY(cli_resolve(cli, err));
 	return cli->verb->run(cli, err);

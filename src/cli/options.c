@@ -13,6 +13,7 @@ const struct cli_option cli_options[CLI_OPTIONS] = {
 				"read the passphrase from descriptor N" },
 	[CLI_VERBOSE] = { "verbose", 'v', NULL, "say more on standard error" },
 	[CLI_HELP] = { "help", 'h', NULL, "print this help" },
+	[CLI_VERSION] = { "version", 'V', NULL, "print name and version" },
 	[CLI_ORG] = { "org", 0, "DOMAIN", "domain of the organisation" },
 	[CLI_SEAL] = { "seal", 0, "HOW",
 		       "keep the keys under 'machine' (default) or 'passphrase'" },

@@ -21,6 +21,7 @@ enum cli_opt {
 	CLI_PASSPHRASE_FD,
 	CLI_VERBOSE,
 	CLI_HELP,
+	CLI_VERSION,
 	/* of some */
 	CLI_ORG,
 	CLI_SEAL,
@@ -66,7 +67,8 @@ enum cli_opt {
 #define CLI_BIT(opt) (UINT64_C(1) << (opt))
 #define CLI_GLOBAL                                                                     \
 	(CLI_BIT(CLI_STATE) | CLI_BIT(CLI_CONFIG) | CLI_BIT(CLI_JSON) |                \
-	 CLI_BIT(CLI_PASSPHRASE_FD) | CLI_BIT(CLI_VERBOSE) | CLI_BIT(CLI_HELP))
+	 CLI_BIT(CLI_PASSPHRASE_FD) | CLI_BIT(CLI_VERBOSE) | CLI_BIT(CLI_HELP) |       \
+	 CLI_BIT(CLI_VERSION))
 #define CLI_GIVEN_MAX 1024 /* options on one command line */
 
 /** One row of the table. */

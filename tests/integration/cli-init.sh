@@ -51,4 +51,9 @@ said label set
 said status --nonsense x
 said mount one
 said help init
+v=$(mq version)
+[ "$(mq --version)/$(mq -V)/$(mq status --version)" = "$v/$v/$v" ] || die "--version"
+[[ "$v" =~ ^marque\ [0-9]+\.[0-9]+\.[0-9]+$ ]] || die "version: $v"
+[[ "$(marquefs --version)" = "marquefs ${v#marque }" ]] || die "marquefs --version"
+ok "--version is name and version, of marque and of marquefs"
 said version --nonsense
