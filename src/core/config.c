@@ -258,11 +258,30 @@ defaults(struct mrq_config **ret, struct mrq_error *err)
 	return MRQ_OK;
 }
 
+/** inih would take the rest of a longer line for the next one. */
+static enum mrq_status
+check_lines(const char *text, const char *name, struct mrq_error *err)
+{
+	for (unsigned line = 1; *text; line++) {
+		size_t len = strcspn(text, "\n");
+		size_t end = len > 0 && text[len - 1] == '\r' ? 1 : 0;
+		if (len - end > MRQ_CONFIG_LINE_MAX)
+			return mrq_fail(
+				err, MRQ_E_CONFIG,
+				"%s line %u is longer than %u bytes; repeat the name "
+				"for the rest of a list",
+				name, line, MRQ_CONFIG_LINE_MAX);
+		text += len + (text[len] == '\n');
+	}
+	return MRQ_OK;
+}
+
 enum mrq_status
 mrq_config_parse(const char *text, const char *name, struct mrq_config **ret,
 		 struct mrq_error *err)
 {
 	struct mrq_config *c MRQ_CLEANUP(mrq_config_free) = NULL;
+	MRQ_TRY(check_lines(text, name, err));
 	MRQ_TRY(defaults(&c, err));
 	struct parse p = { .config = c, .file = name, .err = err };
 	int line = ini_parse_string(text, handle, &p);

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #define MRQ_CONFIG_MAX       (256u * 1024u)
+#define MRQ_CONFIG_LINE_MAX  197u /* bytes without its end: what inih keeps of a line */
 #define MRQ_CONFIG_ITEMS_MAX 4096u /* entries of each list */
 
 /** One "name = value" of a list section. */

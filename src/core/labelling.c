@@ -132,22 +132,32 @@ mrq_label_choose(struct mrq_session *s, const struct mrq_policy_set *set,
 	return MRQ_OK;
 }
 
+/** Is the program one of a list with commas? */
+static bool
+names_program(const char *list, const char *program)
+{
+	for (;;) {
+		list += strspn(list, ", \t");
+		size_t n = strcspn(list, ", \t");
+		if (!n)
+			return false;
+		if (n == strlen(program) && !strncmp(list, program, n))
+			return true;
+		list += n;
+	}
+}
+
 /** May this program read the label without carrying it on? ([exempt]) */
 static bool
 exempted(struct mrq_session *s, const struct mrq_label *label, const char *program)
 {
 	pthread_rwlock_t *held MRQ_CLEANUP(pthread_rwlock_unlock) = &s->config_lock;
 	pthread_rwlock_rdlock(held);
-	const char *list = mrq_config_list_get(&s->config->exempt, label->name);
-	while (list && *program) {
-		list += strspn(list, ", \t");
-		size_t n = strcspn(list, ", \t");
-		if (!n)
-			break;
-		if (n == strlen(program) && !strncmp(list, program, n))
+	const struct mrq_config_list *exempt = &s->config->exempt;
+	for (size_t i = 0; *program && i < exempt->n; i++)
+		if (!strcmp(exempt->items[i].name, label->name) &&
+		    names_program(exempt->items[i].value, program))
 			return true;
-		list += n;
-	}
 	return false;
 }
 

@@ -81,6 +81,54 @@ test_mistakes(void **state)
 	}
 }
 
+/** A name and value of len bytes in all, with the ending. */
+static char *
+line_of(size_t len, const char *end)
+{
+	static const char head[] = "[exempt]\nGeneral = /";
+	char *text = calloc(1, sizeof(head) + len + 8);
+	assert_non_null(text);
+	(void)stpcpy(text, head);
+	char *line = strchr(text, '\n') + 1;
+	memset(line + strlen(line), 'x', len - strlen(line));
+	(void)stpcpy(line + len, end);
+	return text;
+}
+
+static void
+test_the_longest_line_is_kept_whole(void **state)
+{
+	(void)state;
+	static const char *const ends[] = { "", "\n", "\r\n" };
+	for (size_t i = 0; i < 3; i++) {
+		struct mrq_error err = { 0 };
+		struct mrq_config *c = NULL;
+		char *text = line_of(MRQ_CONFIG_LINE_MAX, ends[i]);
+		check_ok(mrq_config_parse(text, "test.conf", &c, &err), &err);
+		assert_int_equal(strlen(mrq_config_list_get(&c->exempt, "General")),
+				 MRQ_CONFIG_LINE_MAX - strlen("General = "));
+		mrq_config_free(c);
+		free(text);
+	}
+}
+
+static void
+test_a_longer_line_is_named(void **state)
+{
+	(void)state;
+	for (size_t len = MRQ_CONFIG_LINE_MAX + 1; len < 1024; len++) {
+		struct mrq_error err = { 0 };
+		struct mrq_config *c = NULL;
+		char *text = line_of(len, "\n");
+		check_status(mrq_config_parse(text, "test.conf", &c, &err),
+			     MRQ_E_CONFIG, &err);
+		assert_null(c);
+		assert_non_null(
+			strstr(err.msg, "test.conf line 2 is longer than 197 bytes"));
+		free(text);
+	}
+}
+
 int
 main(void)
 {
@@ -88,6 +136,8 @@ main(void)
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_everything),
 		cmocka_unit_test(test_mistakes),
+		cmocka_unit_test(test_the_longest_line_is_kept_whole),
+		cmocka_unit_test(test_a_longer_line_is_named),
 	};
 	return CHECK_MAIN(tests);
 }
