@@ -180,10 +180,10 @@ run(struct cli *cli, char **argv, int n, struct mrq_error *err)
 	cli->json = cli_has(&cli->given, CLI_JSON);
 	for (size_t i = 0; i < cli->given.n; i++)
 		cli->verbose += cli->given.items[i].opt == CLI_VERBOSE;
-	if (cli->verbose > 0)
-		mrq_log_set_sink(log_to_stderr,
-				 cli->verbose > 1 ? MRQ_LOG_DEBUG : MRQ_LOG_NOTICE,
-				 NULL);
+	static const enum mrq_log_level levels[] = { MRQ_LOG_WARNING, MRQ_LOG_NOTICE,
+						     MRQ_LOG_DEBUG };
+	mrq_log_set_sink(log_to_stderr, levels[cli->verbose < 2 ? cli->verbose : 2],
+			 NULL);
 	if (cli_has(&cli->given, CLI_HELP) && cli->verb->run != cli_help) {
 		cli_help_verb(cli->verb, stdout);
 		return MRQ_OK;

@@ -2,6 +2,7 @@
 #include "core/program.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <pthread.h>
@@ -10,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "base/bytes.h"
+#include "base/log.h"
 #include "crypto/hash.h"
 
 #define DIGEST_MAX_BYTES (512ll * 1024 * 1024) /* larger executables stay undigested */
@@ -54,6 +56,8 @@ digest_fd(int fd, char ret[static 65])
 	off_t off = 0;
 	for (;;) {
 		ssize_t n = pread(fd, buf, sizeof(buf), off);
+		if (n >= 0 && off > DIGEST_MAX_BYTES)
+			errno = EFBIG;
 		if (n < 0 || off > DIGEST_MAX_BYTES)
 			return false;
 		if (n == 0)
@@ -96,10 +100,16 @@ add_trusted(struct mrq_programs *p, const char *value, struct mrq_error *err)
 		mrq_hex_encode(sum, sizeof(sum), slot);
 	} else {
 		int fd MRQ_CLEANUP(mrq_close) =
-			open(value, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-		if (fd < 0 || !digest_fd(fd, slot))
-			return mrq_fail_sys(
-				err, "cannot digest trusted program '%.200s'", value);
+			open(value, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+		if (fd < 0 || !digest_fd(fd, slot)) {
+			struct mrq_error why = { 0 };
+			enum mrq_status ignored =
+				mrq_fail_sys(&why, "cannot digest it");
+			(void)ignored;
+			mrq_log(MRQ_LOG_WARNING, "program '%s' is not trusted: %s",
+				value, why.msg);
+			return MRQ_OK; /* that one alone: all else goes on */
+		}
 	}
 	p->n_trusted++;
 	return MRQ_OK;

@@ -34,7 +34,7 @@ struct mrq_program_info {
 };
 
 struct mrq_programs;
-/** Digests the trusted executables that the configuration lists. */
+/** Digests the trusted executables that the configuration lists; warns of one that it cannot. */
 MRQ_MUST_CHECK enum mrq_status mrq_programs_new(const struct mrq_config *config,
 						struct mrq_programs **ret,
 						struct mrq_error *err);

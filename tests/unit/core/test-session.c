@@ -86,6 +86,16 @@ setup(void **state)
 	return 0;
 }
 
+static char warned[512];
+
+static void
+note_warning(enum mrq_log_level level, const char *msg, void *arg)
+{
+	(void)arg;
+	if (level == MRQ_LOG_WARNING)
+		(void)snprintf(warned, sizeof(warned), "%s", msg);
+}
+
 static int
 remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
 {
@@ -396,6 +406,26 @@ test_copy_of_the_state_opens_nothing(void **state)
 	assert_null(w->session);
 }
 
+/** One that is listed and does not exist is not trusted; all else goes on, with a warning. */
+static void
+test_a_missing_trusted_program_is_a_warning(void **state)
+{
+	struct world *w = *state;
+	struct mrq_error err = { 0 };
+	write_text(w->conf, "[programs]\ntrusted = /nowhere/viewer\n"
+			    "[identity]\nuid.70001 = ann@example.org\n");
+	warned[0] = 0;
+	mrq_log_set_sink(note_warning, MRQ_LOG_WARNING, NULL);
+	check_ok(mrq_session_reload(w->session, &err), &err);
+	assert_non_null(strstr(warned, "'/nowhere/viewer'"));
+	mrq_session_free(w->session);
+	warned[0] = 0;
+	open_session(w);
+	mrq_log_set_sink(NULL, MRQ_LOG_ERROR, NULL);
+	assert_non_null(strstr(warned, "'/nowhere/viewer'"));
+	mrq_file_free(make(w, "goes on"));
+}
+
 int
 main(void)
 {
@@ -412,6 +442,7 @@ main(void)
 		CASE(test_rollback_is_noticed),
 		CASE(test_key_rotation_and_rewrap),
 		CASE(test_copy_of_the_state_opens_nothing),
+		CASE(test_a_missing_trusted_program_is_a_warning),
 	};
 	return CHECK_MAIN(tests);
 }
