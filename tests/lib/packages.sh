@@ -7,7 +7,7 @@
 packages_build='gcc libc6-dev meson ninja-build pkg-config libfuse3-dev libsodium-dev libssl-dev
 liblmdb-dev libinih-dev libjose-dev libjansson-dev libseccomp-dev'
 # shellcheck disable=SC2034
-packages_use='fuse3 attr util-linux'
+packages_use='fuse3 attr procps util-linux'
 # shellcheck disable=SC2034
 packages_test='clang clang-format libclang-rt-14-dev libcmocka-dev cppcheck shellcheck codespell
 mandoc reuse gitlint git make rsync sqlite3 vim nano tar python3 python3-cryptography gdb acl
