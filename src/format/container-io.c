@@ -441,15 +441,19 @@ chunk_encrypt(struct mrq_container *c, struct chunk *k, const uint8_t *buf, size
 }
 
 /* Count block writes; a generation ends before its cipher has seen too many nonces. */
-static void
-count_writes(struct mrq_container *c, size_t n)
+static enum mrq_status
+count_writes(struct mrq_container *c, size_t n, struct mrq_error *err)
 {
-	if (c->hdr.writes + n >= MRQ_GENERATION_WRITES &&
-	    c->hdr.generation < UINT32_MAX) {
+	if (c->hdr.writes + n >= MRQ_GENERATION_WRITES) {
+		if (c->hdr.generation == UINT32_MAX)
+			return mrq_fail(err, MRQ_E_LIMIT,
+					"all key generations are used up: the file "
+					"must be written anew");
 		c->hdr.generation++;
 		c->hdr.writes = 0;
 	}
 	c->hdr.writes += n;
+	return MRQ_OK;
 }
 
 static enum mrq_status
@@ -505,7 +509,7 @@ write_chunk(struct mrq_container *c, struct chunk *k, const uint8_t *buf, size_t
 	size_t done;
 
 	MRQ_TRY(mrq_entries_get(c, k->block, k->n, k->before, err));
-	count_writes(c, k->n);
+	MRQ_TRY(count_writes(c, k->n, err));
 	MRQ_TRY(chunk_encrypt(c, k, buf, len, off, err));
 	MRQ_TRY(grow(c, end, err));
 	enum mrq_status s = chunk_store(c, k, &done, err);

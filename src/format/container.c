@@ -289,7 +289,7 @@ attach(struct mrq_container *c, struct mrq_error *err)
 {
 	struct mrq_recovered r MRQ_CLEANUP(mrq_recovered_clear) = { .image = NULL };
 
-	MRQ_TRY(mrq_recover(c->fd, MRQ_RECOVER_ALL, &r, err));
+	MRQ_TRY(mrq_recover(c->fd, &r, err));
 	MRQ_TRY(adopt(c, &r, err));
 	return c->writable ? bring_to_rest(c, r.file_pages, err) : MRQ_OK;
 }
@@ -334,7 +334,7 @@ mrq_container_facts_load(int fd, const char *what, struct mrq_container_facts *r
 			 struct mrq_error *err)
 {
 	struct mrq_recovered r MRQ_CLEANUP(mrq_recovered_clear) = { .image = NULL };
-	enum mrq_status s = mrq_recover(fd, MRQ_RECOVER_FACTS, &r, err);
+	enum mrq_status s = mrq_recover(fd, &r, err);
 
 	if (s != MRQ_OK)
 		return mrq_while(err, s, "'%s'", what);

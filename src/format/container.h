@@ -95,8 +95,8 @@ MRQ_MUST_CHECK enum mrq_status mrq_container_attach(int fd, enum mrq_attach mode
 						    struct mrq_error *err);
 
 /**
- * Read only the clear facts of a file (one pread; journal honoured in memory).  As
- * attach.
+ * Read only the clear facts of a file.  One pread when no journal waits; else the whole
+ * journal and what it vouches for is checked, as attach does.
  */
 MRQ_MUST_CHECK enum mrq_status mrq_container_facts_load(int fd, const char *what,
 							struct mrq_container_facts *ret,
@@ -136,6 +136,7 @@ MRQ_MUST_CHECK enum mrq_status mrq_container_read(struct mrq_container *c, void 
 /**
  * Write len bytes at off, growing the file.  In the kernel after the next commit.  When it
  * fails, what comes before some block of the range may be written, and nothing after it.
+ * MRQ_E_LIMIT: all key generations are used up, the file must be written anew.
  */
 MRQ_MUST_CHECK enum mrq_status mrq_container_write(struct mrq_container *c,
 						   const void *buf, size_t len,

@@ -256,10 +256,8 @@ struct mrq_recovered {
 	struct mrq_commit_page *replayed;
 	size_t n_replayed;
 };
-enum mrq_recover { MRQ_RECOVER_FACTS, MRQ_RECOVER_ALL };
 /** Read header and journal; statuses as mrq_container_attach.  Writes nothing. */
-MRQ_MUST_CHECK enum mrq_status mrq_recover(int fd, enum mrq_recover how,
-					   struct mrq_recovered *ret,
+MRQ_MUST_CHECK enum mrq_status mrq_recover(int fd, struct mrq_recovered *ret,
 					   struct mrq_error *err);
 void mrq_recovered_clear(struct mrq_recovered *r);
 MRQ_DEFINE_CLEANUP_VALUE(mrq_recovered_clear, struct mrq_recovered)

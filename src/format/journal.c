@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define AT_CHECKSUM   144
@@ -184,6 +185,17 @@ record_valid(const struct mrq_record *r, const struct mrq_record_rules *rules)
 	       pages <= rules->journal_start - r->target;
 }
 
+/* Units [from, from + n) have the CRC 0. */
+static bool
+crcs_zero(const struct mrq_commit_page *c, const uint8_t *descriptor, uint64_t from,
+	  uint32_t n)
+{
+	uint64_t records = mrq_descriptor_len(c->records, 0);
+
+	return n <= c->units && from <= c->units - n &&
+	       all_zero(descriptor + records + from * 4, (size_t)n * 4);
+}
+
 bool
 mrq_descriptor_valid(const struct mrq_commit_page *c, const uint8_t *descriptor,
 		     const struct mrq_record_rules *rules)
@@ -197,6 +209,9 @@ mrq_descriptor_valid(const struct mrq_commit_page *c, const uint8_t *descriptor,
 		if (!record_valid(&r, rules))
 			return false;
 		uint64_t pages = (uint64_t)r.units * r.unit_pages;
+		if (r.kind == MRQ_RECORD_UNUSED &&
+		    !crcs_zero(c, descriptor, units, r.units))
+			return false;
 		units += r.units;
 		if (r.kind != MRQ_RECORD_IN_PLACE)
 			payload += pages;
@@ -212,6 +227,43 @@ mrq_descriptor_valid(const struct mrq_commit_page *c, const uint8_t *descriptor,
 		}
 	}
 	return header && payload == c->payload_pages && units == c->units;
+}
+
+struct span {
+	uint64_t from, to; /* pages */
+};
+
+static int
+span_compare(const void *a, const void *b)
+{
+	const struct span *x = a, *y = b;
+
+	return (x->from > y->from) - (x->from < y->from);
+}
+
+enum mrq_status
+mrq_descriptor_disjoint(const struct mrq_commit_page *c, const uint8_t *descriptor,
+			bool *ret, struct mrq_error *err)
+{
+	struct span *spans MRQ_CLEANUP(free) = malloc(c->records * sizeof(*spans));
+	size_t n = 0;
+
+	if (!spans)
+		return mrq_fail(err, MRQ_E_NOMEM, "no memory for a journal");
+	for (uint32_t i = 0; i < c->records; i++) {
+		struct mrq_record r =
+			mrq_record_decode(descriptor + (size_t)i * MRQ_RECORD_BYTES);
+		if (r.kind != MRQ_RECORD_UNUSED)
+			spans[n++] = (struct span){
+				r.target, r.target + (uint64_t)r.units * r.unit_pages
+			};
+	}
+	qsort(spans, n, sizeof(*spans), span_compare);
+	*ret = true;
+	for (size_t i = 1; i < n; i++)
+		if (spans[i].from < spans[i - 1].to)
+			*ret = false;
+	return MRQ_OK;
 }
 
 uint32_t

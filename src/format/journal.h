@@ -71,11 +71,15 @@ struct mrq_record_rules {
 };
 /**
  * Check the records of a descriptor of the right length against the commit page: kinds,
- * bounds, order, sums. (That no target occurs twice among payload records is for the
- * reader.)
+ * bounds, order, sums.  (That no target occurs twice: mrq_descriptor_disjoint.)
  */
 bool mrq_descriptor_valid(const struct mrq_commit_page *c, const uint8_t *descriptor,
 			  const struct mrq_record_rules *rules);
+/** Do no two payload or in-place records of a valid descriptor share a page? */
+MRQ_MUST_CHECK enum mrq_status mrq_descriptor_disjoint(const struct mrq_commit_page *c,
+						       const uint8_t *descriptor,
+						       bool *ret,
+						       struct mrq_error *err);
 /** CRC of unit u, counted over all records. */
 uint32_t mrq_descriptor_crc(const struct mrq_commit_page *c, const uint8_t *descriptor,
 			    uint32_t u);

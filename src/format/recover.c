@@ -27,7 +27,6 @@ struct chain {
 
 struct recovery {
 	int fd;
-	enum mrq_recover how;
 	uint64_t file_pages;
 	uint32_t pages;        /* of the header */
 	uint32_t block_pages;  /* as the in-place header claims; checked at the end */
@@ -154,9 +153,12 @@ chain_reverse(struct chain *chain)
 	}
 }
 
-/* (4) Follow `previous`.  *ret_broken: page where it breaks off, 0 when it does not. */
+/*
+ * (4) Follow `previous`.  When that fails, *ret_end is the page after the one where it did,
+ * which may end another chain; 0 when it does not.
+ */
 static enum mrq_status
-walk_back(struct recovery *r, const struct mrq_commit_page *last, uint64_t *ret_broken,
+walk_back(struct recovery *r, const struct mrq_commit_page *last, uint64_t *ret_end,
 	  struct mrq_error *err)
 {
 	struct mrq_commit_page p = *last;
@@ -166,19 +168,18 @@ walk_back(struct recovery *r, const struct mrq_commit_page *last, uint64_t *ret_
 	while (p.previous != 0) {
 		struct mrq_commit_page before;
 		uint64_t at = p.previous;
-		*ret_broken = at;
-		if (last->page - at > SCAN_PAGES)
-			return MRQ_OK;
+		*ret_end = at + 1;
 		MRQ_TRY(mrq_pages_read(r->fd, at, 1, r->piece, err));
 		if (!is_candidate(r, r->piece, at, &before) ||
 		    !mrq_guid_equal(&before.file_id, &p.file_id) ||
-		    before.after != p.before)
+		    before.after != p.before ||
+		    last->page + 1 - before.start > SCAN_PAGES)
 			return MRQ_OK;
 		p = before;
 		MRQ_TRY(chain_push(&r->chain, &p, err));
 	}
 	chain_reverse(&r->chain);
-	*ret_broken = last->page - p.start > SCAN_PAGES ? p.start : 0;
+	*ret_end = 0;
 	return MRQ_OK;
 }
 
@@ -298,13 +299,14 @@ check_sound(struct recovery *r, size_t tx, bool *ret_sound, struct mrq_error *er
 	struct unit u;
 
 	MRQ_TRY(load_descriptor(r, p, ret_sound, err));
+	if (*ret_sound)
+		MRQ_TRY(mrq_descriptor_disjoint(p, r->descriptor, ret_sound, err));
 	if (!*ret_sound)
 		return MRQ_OK;
 	for (struct units all = units_of(r, tx); units_next(&all, &u);) {
 		const uint8_t *data;
 		bool header = u.target < r->pages;
-		if (u.kind != MRQ_RECORD_PAYLOAD ||
-		    (r->how == MRQ_RECOVER_FACTS && !header))
+		if (u.kind != MRQ_RECORD_PAYLOAD)
 			continue;
 		MRQ_TRY(window_get(r, &w, u.at, u.pages, &data, err));
 		*ret_sound = mrq_crc32c(0, data, (size_t)u.pages * MRQ_PAGE) == u.crc;
@@ -462,20 +464,18 @@ find_journal(struct recovery *r, size_t *ret_n, struct mrq_error *err)
 	from = from > r->pages ? from : r->pages;
 	for (;;) {
 		struct mrq_commit_page last;
-		uint64_t broken;
+		uint64_t chain_end;
 		size_t sound;
 		bool found;
 		MRQ_TRY(scan_back(r, from, end, &last, &found, err));
 		if (!found)
 			return MRQ_OK;
-		MRQ_TRY(walk_back(r, &last, &broken, err));
-		end = broken;
-		if (broken)
+		MRQ_TRY(walk_back(r, &last, &chain_end, err));
+		end = chain_end;
+		if (chain_end)
 			continue;
 		MRQ_TRY(count_sound(r, &sound, err));
-		*ret_n = sound;
-		if (r->how == MRQ_RECOVER_ALL)
-			MRQ_TRY(count_usable(r, sound, ret_n, err));
+		MRQ_TRY(count_usable(r, sound, ret_n, err));
 		if (chain_counts(r, *ret_n))
 			return MRQ_OK;
 		*ret_n = 0;
@@ -533,14 +533,12 @@ recover_once(struct recovery *r, struct mrq_recovered *ret, struct mrq_error *er
 }
 
 enum mrq_status
-mrq_recover(int fd, enum mrq_recover how, struct mrq_recovered *ret,
-	    struct mrq_error *err)
+mrq_recover(int fd, struct mrq_recovered *ret, struct mrq_error *err)
 {
 	enum mrq_status s = MRQ_OK;
 
 	for (int i = 0; i < HEADER_TRIES; i++) {
-		struct recovery r MRQ_CLEANUP(recovery_clear) = { .fd = fd,
-								  .how = how };
+		struct recovery r MRQ_CLEANUP(recovery_clear) = { .fd = fd };
 		struct mrq_recovered found MRQ_CLEANUP(
 			mrq_recovered_clear) = { .image = NULL };
 		s = recover_once(&r, &found, err);

@@ -716,6 +716,25 @@ a_generation_ends_by_itself(void **state)
 	expect(f, 0, buf, 2 * 4096);
 }
 
+static void
+the_last_generation_takes_no_write_too_many(void **state)
+{
+	struct file *f = *state;
+
+	put(f, 0, 4096);
+	f->c->hdr.generation = UINT32_MAX;
+	f->c->hdr.writes = MRQ_GENERATION_WRITES - 2;
+	put(f, 0, 4096);
+	settle(f);
+	check_status(mrq_container_write(f->c, buf + 1, 4096, 0, &f->err), MRQ_E_LIMIT,
+		     &f->err);
+	settle(f);
+	reopen(f, MRQ_ATTACH_READ_WRITE);
+	expect(f, 0, buf, 4096);
+	check_status(mrq_container_write(f->c, buf + 1, 4096, 0, &f->err), MRQ_E_LIMIT,
+		     &f->err);
+}
+
 /* unsettled headers */
 
 static void
@@ -956,6 +975,7 @@ main(void)
 		WITH_FILE(a_new_file_takes_any_licence),
 		WITH_FILE(blocks_of_many_generations_are_read),
 		WITH_FILE(a_generation_ends_by_itself),
+		WITH_FILE(the_last_generation_takes_no_write_too_many),
 		WITH_FILE(blocks_lost_in_a_power_cut_are_holes),
 		WITH_FILE(the_place_of_a_lost_block_is_not_fresh),
 		WITH_FILE(once_settled_nothing_counts_as_lost),

@@ -185,7 +185,6 @@ records_that_break_a_rule_are_refused(void **state)
 	assert_false(valid_with(0, (struct mrq_record){ 6, 2, 4, none }));
 	assert_false(valid_with(0, (struct mrq_record){ 6, 2, 4, unknown }));
 	assert_false(valid_with(0, (struct mrq_record){ 6, 2, 4, in_place }));
-	assert_true(valid_with(0, (struct mrq_record){ 0, 2, 4, MRQ_RECORD_UNUSED }));
 	assert_false(valid_with(0, (struct mrq_record){ 1, 2, 4, MRQ_RECORD_UNUSED }));
 	/* units */
 	assert_false(valid_with(0, (struct mrq_record){ 6, 0, 4, payload }));
@@ -206,6 +205,60 @@ records_that_break_a_rule_are_refused(void **state)
 	assert_false(valid_with(2, (struct mrq_record){ 1, 2, 1, payload }));
 	assert_false(valid_with(0, (struct mrq_record){ 1, 2, 4, payload }));
 	assert_false(valid_with(3, (struct mrq_record){ 1, 3, 4, in_place }));
+}
+
+static void
+what_is_unused_has_no_crc(void **state)
+{
+	(void)state;
+	struct mrq_record recs[RECORDS];
+	uint8_t *crcs;
+
+	memcpy(recs, records, sizeof(recs));
+	recs[0] = (struct mrq_record){ 0, 2, 4, MRQ_RECORD_UNUSED };
+	struct sample s = sample_of(recs);
+	crcs = s.descriptor + sizeof(s.descriptor) - (size_t)8 * 4;
+	assert_false(mrq_descriptor_valid(&s.page, s.descriptor, &rules));
+	memset(crcs, 0, 4);
+	assert_false(mrq_descriptor_valid(&s.page, s.descriptor, &rules));
+	memset(crcs + 4, 0, 4);
+	assert_true(mrq_descriptor_valid(&s.page, s.descriptor, &rules));
+}
+
+static bool
+disjoint_with(unsigned i, struct mrq_record changed)
+{
+	struct mrq_record recs[RECORDS];
+	struct mrq_error err;
+	bool disjoint = false;
+
+	memcpy(recs, records, sizeof(recs));
+	recs[i] = changed;
+	struct sample s = sample_of(recs);
+	check_ok(mrq_descriptor_disjoint(&s.page, s.descriptor, &disjoint, &err), &err);
+	return disjoint;
+}
+
+static void
+no_page_is_covered_twice(void **state)
+{
+	(void)state;
+	const struct mrq_record *in_place = &records[3];
+	const uint64_t end =
+		in_place->target + (uint64_t)in_place->units * in_place->unit_pages;
+
+	assert_true(disjoint_with(0, records[0]));
+	assert_false(disjoint_with(
+		0, (struct mrq_record){ in_place->target, 2, 4, MRQ_RECORD_PAYLOAD }));
+	assert_false(disjoint_with(
+		0, (struct mrq_record){ end - 1, 2, 4, MRQ_RECORD_PAYLOAD }));
+	assert_true(
+		disjoint_with(0, (struct mrq_record){ end, 2, 4, MRQ_RECORD_PAYLOAD }));
+	assert_false(disjoint_with(0, (struct mrq_record){ in_place->target - 7, 2, 4,
+							   MRQ_RECORD_PAYLOAD }));
+	/* unused pages have no place */
+	assert_true(
+		disjoint_with(0, (struct mrq_record){ 0, 2, 4, MRQ_RECORD_UNUSED }));
 }
 
 static void
@@ -258,6 +311,8 @@ main(void)
 		cmocka_unit_test(numbers_of_a_commit_page_are_bounded),
 		cmocka_unit_test(descriptors_have_pages_when_they_do_not_fit),
 		cmocka_unit_test(records_that_break_a_rule_are_refused),
+		cmocka_unit_test(what_is_unused_has_no_crc),
+		cmocka_unit_test(no_page_is_covered_twice),
 		cmocka_unit_test(what_was_written_in_place_is_in_order),
 		cmocka_unit_test(the_mac_covers_file_sequences_and_digest),
 	};

@@ -30,37 +30,6 @@ struct vector {
 	struct mrq_content_key key;
 };
 
-/** Where library and manual page do not agree yet; see the page, sections in brackets. */
-static const struct {
-	const char *test, *why;
-} vectors_disputed[] = {
-	{ "journal-header-merged", "one record for header and block [Record]" },
-	{ "journal-chain-broken", "look on behind a broken chain [Recovery 4]" },
-	{ "journal-unused-crc", "CRC of an unused page is not zero [Record]" },
-	{ "journal-target-twice", "the same target in place and in payload [Record]" },
-	{ "licence-type-0", "version or malformed [Header, must refuse]" },
-	{ "licence-type-3", "version or malformed [Header, must refuse]" },
-	{ "facts of journal-payload-torn", "facts of no sound state [Recovery 5]" },
-	{ "facts of journal-first-payload-torn",
-	  "facts of no sound state [Recovery 5]" },
-	{ "facts of journal-in-place-lost", "facts of no sound state [Recovery 6]" },
-	{ "facts of journal-first-in-place-lost",
-	  "facts of no sound state [Recovery 6]" },
-	{ "facts of settle-replaced-then-torn",
-	  "facts of no sound state [Recovery 5]" },
-};
-
-/** Why a test of a vector is not run; NULL: it is. */
-static inline const char *
-vector_disputed(const char *test)
-{
-	for (size_t i = 0; i < sizeof(vectors_disputed) / sizeof(vectors_disputed[0]);
-	     i++)
-		if (strcmp(vectors_disputed[i].test, test) == 0)
-			return vectors_disputed[i].why;
-	return NULL;
-}
-
 /** A number of the manifest that must be there. */
 static inline uint64_t
 vector_number(const struct vector *v, const char *name)

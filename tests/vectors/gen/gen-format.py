@@ -13,7 +13,6 @@ The output is the same in each run.  manifest.json has one entry for each contai
     length       of the container
     content_key  hex
     expect       what a reader says: ok; plain (no container); version; format; damaged
-    or           what it may say instead
     size, sha256 of the plaintext; instead of the latter, for large files:
     ranges       [offset, length, sha256]
     blocks       number of those that are no holes

@@ -186,19 +186,19 @@ class Layout:
 
 
 class FileImage:
-    """Pages of a file; pages past its end are None."""
+    """Pages of a file; what is past its end is zeros."""
 
     def __init__(self, path):
         self.fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self.length = os.fstat(self.fd).st_size
-        self.npages = self.length // PAGE
+        self.npages = -(-self.length // PAGE)
 
     def head(self):
         return os.pread(self.fd, PAGE, 0)
 
     def pages(self, first, n=1):
         data = os.pread(self.fd, n * PAGE, first * PAGE)
-        return data if len(data) == n * PAGE else None
+        return data.ljust(n * PAGE, b"\0")
 
 
 class Overlay:
@@ -215,11 +215,7 @@ class Overlay:
         out = []
         for page in range(first, first + n):
             data = self.over.get(page)
-            if data is None:
-                data = self.image.pages(page)
-            if data is None:
-                return None
-            out.append(data)
+            out.append(self.image.pages(page) if data is None else data)
         return b"".join(out)
 
 
@@ -248,20 +244,24 @@ class Header:
         return bytes(raw)
 
 
-def header_read(image):
-    """The header that image holds, or Refused."""
-    page = image.pages(0)
-    require(page is not None, "damaged", "the header is cut off")
+def header_pages(page):
+    """k, of a container whose version is known."""
     version, k = struct.unpack_from("<HH", page, 8)
-    require(page[:8] == MAGIC, "plain", "no magic")
+    require(page[:8] == MAGIC, "plain", "no magic: not a container")
     require(version == 1, "version", f"unknown version {version}")
     require(1 <= k <= HEADER_PAGES_MAX, "format", f"{k} header pages")
-    raw = image.pages(0, k)
-    require(raw is not None, "damaged", "the header is cut off")
-    h = Header(raw)
+    return k
+
+
+def header_read(image):
+    """The header that image holds, or Refused."""
+    k = header_pages(image.pages(0))
+    h = Header(image.pages(0, k))
     sum_right = crc32c(h.without("checksum")) == h.checksum
     require(sum_right, "damaged", "the header's checksum is wrong")
     require(h.cipher == 1, "version", f"unknown cipher {h.cipher}")
+    known = h.licence_type in (1, 2)
+    require(known, "version", f"unknown licence type {h.licence_type}")
     header_bounds(h)
     header_relations(h)
     return h
@@ -270,13 +270,13 @@ def header_read(image):
 def header_bounds(h):
     for good, what in (
         (SHIFT_MIN <= h.block_shift <= SHIFT_MAX, "block shift"),
-        (h.licence_type in (1, 2), "licence type"),
         (h.flags & ~UNSETTLED == 0, "flags"),
         (h.inline_entries == INLINE, "number of entries"),
         (h.reserved == 0 and not any(h.reserved2), "reserved bytes"),
         (h.sequence > 0, "sequence"),
         (h.size <= SIZE_MAX, "size"),
         (h.generation > 0, "generation"),
+        (h.writes < 1 << 31, "number of writes"),
         (1 <= h.licence_len <= PL_MAX, "licence length"),
         (h.owner_len <= 255, "length of the owner"),
     ):
@@ -298,8 +298,14 @@ def header_relations(h):
             "licence digest is wrong",
         ),
         (not any(any(e) for e in h.entries[blocks:]), "entry past the end"),
+        (all(generation_right(h, e) for e in h.entries), "entry's generation"),
     ):
         require(good, "format", f"header: {what}")
+
+
+def generation_right(h, entry):
+    generation = struct.unpack_from("<I", entry, 28)[0]
+    return entry == HOLE or 1 <= generation <= h.generation
 
 
 # Journal
@@ -340,57 +346,65 @@ class Commit:
             and self.start > 0
             and self.start + self.payload_pages + want == self.page
             and self.previous in (0, self.start - 1)
-            and self.after == self.before + 1
+            and 0 < self.before == self.after - 1
         )
 
 
-def commit_read(image, page, file_id):
+def commit_read(image, page, k, file_id):
     """The commit page at page, its descriptor read, or None."""
     raw = image.pages(page)
-    if raw is None or raw[:8] != COMMIT_MAGIC:
+    if raw[:8] != COMMIT_MAGIC:
         return None
     at = COMMIT_CHECKSUM_AT
     c = Commit(raw)
     if crc32c(raw[:at] + bytes(4) + raw[at + 4 :]) != c.checksum or c.page != page:
         return None
-    if any(c.reserved) or not c.lengths_right():
+    if any(c.reserved) or not c.lengths_right() or c.start < k:
         return None
     if file_id is not None and c.file_id != file_id:
         return None
     text = raw[COMMIT.size :]
     if c.descriptor_pages:
-        if any(text):
-            return None
         text = image.pages(c.start + c.payload_pages, c.descriptor_pages)
-    if text is None or any(text[c.descriptor_len :]):
-        return None
     c.descriptor = text[: c.descriptor_len]
     if hashlib.sha256(c.descriptor).digest() != c.digest:
         return None
     return c
 
 
-def journal_chain(image, last):
-    """All commits from the first to last; None: they do not follow each other."""
+def journal_chain(image, k, last):
+    """All commits from the first to last, and None.
+
+    When they do not follow each other: None, and the page where that is seen.
+    """
     chain = [last]
-    while chain[0].previous:
-        c = commit_read(image, chain[0].previous, last.file_id)
+    while at := chain[0].previous:
+        c = commit_read(image, at, k, last.file_id)
         if c is None or c.after != chain[0].before:
-            return None
+            return None, at
         chain.insert(0, c)
         if (last.page + 1 - c.start) * PAGE > JOURNAL_SCAN:
-            return None
-    return chain
+            return None, at
+    return chain, None
 
 
-def records_read(c, journal_start):
+def target_right(r, end, k, journal_start):
+    """May a record of payload or in place cover the pages from its target to end?"""
+    if end > journal_start:
+        return False
+    if r.target >= k:
+        return True
+    return r.kind == KIND_PAYLOAD and r.unit_pages == 1 and end <= k
+
+
+def records_read(c, k, bs, journal_start):
     """The records of a descriptor, or None when they break a rule."""
     crc_at = RECORD.size * c.records
     crcs = list(struct.unpack_from(f"<{c.units}I", c.descriptor, crc_at))
     records, seen, payload, last_in_place = [], set(), 0, 0
     for i in range(c.records):
         r = Record(*RECORD.unpack_from(c.descriptor, i * RECORD.size))
-        if not 1 <= r.units <= len(crcs) or not 1 <= r.unit_pages <= 16:
+        if not 1 <= r.units <= len(crcs) or r.unit_pages not in (1, bs):
             return None
         r.crcs, crcs = crcs[: r.units], crcs[r.units :]
         pages = r.units * r.unit_pages
@@ -398,7 +412,9 @@ def records_read(c, journal_start):
         if r.kind == KIND_UNUSED:
             if r.target or any(r.crcs):
                 return None
-        elif r.kind not in (KIND_PAYLOAD, KIND_IN_PLACE) or end > journal_start:
+        elif r.kind not in (KIND_PAYLOAD, KIND_IN_PLACE):
+            return None
+        elif not target_right(r, end, k, journal_start):
             return None
         elif not seen.isdisjoint(range(r.target, end)):
             return None
@@ -416,9 +432,9 @@ def records_read(c, journal_start):
     return records
 
 
-def payload_read(image, c, journal_start):
+def payload_read(image, c, k, bs, journal_start):
     """[(target, bytes)] of a sound descriptor with right payload; None otherwise."""
-    c.list = records_read(c, journal_start)
+    c.list = records_read(c, k, bs, journal_start)
     if c.list is None:
         return None
     at, out = c.start, []
@@ -428,18 +444,20 @@ def payload_read(image, c, journal_start):
         elif r.kind == KIND_PAYLOAD:
             for target, crc in r.each():
                 data = image.pages(at, r.unit_pages)
-                if data is None or crc32c(data) != crc:
+                if crc32c(data) != crc:
                     return None
                 out.append((target, data))
                 at += r.unit_pages
     return out if any(target == 0 for target, _ in out) else None
 
 
-def sound_transactions(image, chain):
+def sound_transactions(image, k, chain):
     """The sound transactions from the first on, with payload and header (step 5)."""
     view, sound = Overlay(image), []
+    shift = image.pages(0)[12]
+    bs = 1 << shift - SHIFT_MIN if SHIFT_MIN <= shift <= SHIFT_MAX else 1
     for c in chain:
-        c.payload = payload_read(image, c, chain[0].start)
+        c.payload = payload_read(image, c, k, bs, chain[0].start)
         if c.payload is None:
             break
         for target, data in c.payload:
@@ -449,6 +467,8 @@ def sound_transactions(image, chain):
         except Refused:
             break
         if c.header.sequence != c.after or c.header.file_id != c.file_id:
+            break
+        if c.header.header_pages != k or c.header.layout.bs != bs:
             break
         sound.append(c)
     return sound
@@ -463,7 +483,7 @@ def in_place_right(image, transactions):
                 continue
             for target, crc in r.each():
                 data = image.pages(target, r.unit_pages)
-                if (data is None or crc32c(data) != crc) and target not in later:
+                if crc32c(data) != crc and target not in later:
                     return False
     return True
 
@@ -479,24 +499,28 @@ class Recovered:
 def recover(image):
     """The newest state of the file, as any reader must find it first."""
     require(image.head()[:8] == MAGIC, "plain", "no magic: not a container")
-    in_place, why = None, None
+    require(image.length >= 12, "damaged", "the header is cut off")
+    k = header_pages(image.pages(0))
+    in_place, why, first = None, None, k
     try:
         in_place = header_read(image)
     except Refused as e:
-        if e.kind == "version":
-            raise
         why = e
     if in_place:
-        end = in_place.layout.data_end(in_place.size)
-        if image.length <= end * PAGE:
+        first = in_place.layout.data_end(in_place.size)
+        if image.npages <= first:
             return Recovered(in_place, Overlay(image), [])
-    stop = max(0, image.npages - JOURNAL_SCAN // PAGE)
-    for page in range(image.npages - 1, stop - 1, -1):
-        c = commit_read(image, page, in_place and in_place.file_id)
-        chain = c and journal_chain(image, c)
-        if not chain:
+    page, first = image.npages, max(first, image.npages - JOURNAL_SCAN // PAGE)
+    while page > first:
+        page -= 1
+        c = commit_read(image, page, k, in_place and in_place.file_id)
+        if not c:
             continue
-        counted = sound_transactions(image, chain)
+        chain, broken = journal_chain(image, k, c)
+        if not chain:
+            page = broken + 1
+            continue
+        counted = sound_transactions(image, k, chain)
         while counted and not in_place_right(image, counted):
             counted.pop()
         if in_place:
@@ -506,6 +530,7 @@ def recover(image):
             if not first <= in_place.sequence <= last:
                 break
         elif not counted:
+            page = chain[0].start
             continue
         return replayed(image, counted)
     if not in_place:
@@ -580,7 +605,6 @@ class Reader:
             return
         what = f"page {index} of level {level}"
         page = self.view.pages(self.layout.tree_page(level, index))
-        require(page is not None, "damaged", f"{what} is past the end of the file")
         right = hmac.compare_digest(self.keys.tree_mac(level, index, page), mac)
         require(right, "damaged", f"{what}: MAC is wrong")
         width = 16 if level else 32
@@ -594,7 +618,7 @@ class Reader:
     def drop_lost(self):
         for i in [i for i in self.entries if i < INLINE]:
             data = self.ciphertext(i)
-            if data is None or crc32c(data) != self.header.inline_crc[i]:
+            if crc32c(data) != self.header.inline_crc[i]:
                 self.lost.append(i)
                 del self.entries[i]
 
@@ -607,7 +631,6 @@ class Reader:
         if entry is None:
             return None
         data = self.ciphertext(i)
-        require(data is not None, "damaged", f"block {i} is past the end of the file")
         nonce, tag, generation = entry[:12], entry[12:28], entry[28:]
         generation = int.from_bytes(generation, "little")
         cipher = self.keys.block(generation)

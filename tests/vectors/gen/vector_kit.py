@@ -46,7 +46,6 @@ class Vector:
     lost: tuple = ()
     journal: bool = False
     content_key: bytes = CONTENT_KEY
-    other: str = ""  # what a reader may say instead of expect
 
     def __post_init__(self):
         if isinstance(self.image, bytes):
@@ -109,8 +108,6 @@ class Vector:
         if self.changes:
             out["changes"] = [change(off, data) for off, data in self.changes]
         out |= {"content_key": self.content_key.hex(), "expect": self.expect}
-        if self.other:
-            out["or"] = self.other
         if self.expect == "ok":
             out |= self.outcome()
         return out

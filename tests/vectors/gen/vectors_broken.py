@@ -8,7 +8,7 @@ import marque_codec as codec
 import marque_writer as writer
 from marque_codec import PAGE
 from vector_kit import SMALL, Vector, entry_at, flip, params, poke, reseal, state_of
-from vector_kit import u16, u32, u64, vectors
+from vector_kit import u16, u32, u64
 from vectors_good import long_licence
 from vectors_journal import Story, two
 
@@ -67,6 +67,8 @@ def versions():
         poked(f"version-{n}", f"version {n}", 8, u16(n), "version")
     for n in (0, 2):
         poked(f"cipher-{n}", f"cipher {n}", 13, bytes([n]), "version")
+    for n in (0, 3):
+        poked(f"licence-type-{n}", f"licence type {n}", 14, bytes([n]), "version")
 
 
 def bounds():
@@ -74,8 +76,6 @@ def bounds():
         poked(f"header-pages-{n}", f"{n} header pages", 10, u16(n))
     for n in (0, 11, 17, 64, 255):
         poked(f"block-shift-{n}", f"block_shift {n}", 12, bytes([n]))
-    for n in (0, 3):
-        poked(f"licence-type-{n}", f"licence type {n}", 14, bytes([n]))
     poked("tree-height-1", "height 1 where 0 is that of the size", 15, b"\1")
     poked("tree-height-255", "height 255", 15, b"\xff")
     poked("flags-2", "an unknown flag", 16, u32(2))
@@ -83,6 +83,7 @@ def bounds():
     for n in (31, 33, 0):
         poked(f"inline-entries-{n}", f"{n} entries in the header", 20, u16(n))
     poked("sequence-0", "sequence 0", 24, u64(0))
+    poked("writes-2^31", "2^31 writes", 48, u64(1 << 31))
     poked("generation-0", "generation 0, no blocks", 56, u32(0), blocks=[])
     poked("reserved-22", "reserved bytes at 22", 22, b"\0\1")
     for off in (270, 287):
@@ -176,8 +177,7 @@ def blocks():
         Vector(f"entry-{name}", f"a wrong {name} in entry 1", image, "damaged")
     for g in (0, 2, 0xFFFFFFFF):
         name = f"entry-generation-{g}"
-        poked(name, "a generation out of bounds", entry_at(1) + 28, u32(g), "damaged")
-        vectors[-1].other = "format"
+        poked(name, "a generation out of bounds", entry_at(1) + 28, u32(g))
     state, image = base("entry-generation-other")
     poke(image, 56, u32(2))
     poke(image, entry_at(1) + 28, u32(2))

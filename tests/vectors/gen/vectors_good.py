@@ -65,6 +65,10 @@ def holes():
     rest("holes-all", "only holes, the file as long as its data end", 20000, [])
     rest("holes-all-short", "only holes, no page after the header", 20000, [], False)
     rest("holes-some", "blocks 1 and 3 of 6 are holes", 6 * 4096 - 7, [0, 2, 4, 5])
+    state = state_of("header-padding-cut", 0)
+    image = writer.at_rest(state).get(0)[:2000]
+    what = "no data, and the file ends within the padding of the header"
+    Vector("header-padding-cut", what, image, state=state)
     rest("holes-first", "block 0 is a hole", 3 * 4096, [1, 2])
     what = "ends with holes; the file ends with its last used page"
     rest("holes-tail-short", what, 20000, [0, 1], False)
@@ -107,7 +111,7 @@ def generations():
     Vector(name, what, writer.at_rest(state), state=state)
     name = "generation-max"
     state = state_of(name, 100, [])
-    state.generation, state.writes = 0xFFFFFFFF, (1 << 31) - 2
+    state.generation, state.writes = 0xFFFFFFFF, (1 << 31) - 1000
     state.encrypt(0, writer.plain_block(name, 0, 100))
     Vector(name, "the last generation", writer.at_rest(state), state=state)
 

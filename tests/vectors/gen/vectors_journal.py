@@ -58,7 +58,7 @@ class Story:
     def vector(self, what, counts, **more):
         """The file as it is now; the first counts transactions count."""
         more = {"state": self.states[counts], "journal": counts > 0} | more
-        return Vector(self.name, what, self.image, **more)
+        return Vector(self.name, what, **({"image": self.image} | more))
 
     def copy(self, state, targets):
         """An interrupted settle: these targets of a state are in place."""
@@ -83,9 +83,6 @@ def whole():
     s = Story("journal-header-first", 3 * 4096, family="three", room=16)
     s.commit(write=[0, 2], header_first=True)
     s.vector("the header is the first page of the payload", 1)
-    s = Story("journal-header-merged", 3 * 4096, family="three")
-    s.commit(write=[0, 2], header_first=True, merge=True)
-    s.vector("one record covers the header and block 0", 1)
     s = Story("journal-no-change", 3 * 4096, family="three")
     s.commit()
     s.vector("a transaction with nothing but the header", 1)
@@ -170,6 +167,10 @@ def stopped():
     s = two("journal-tail-hole")
     s.image.resize(s.journal.page + 1000)
     s.vector("the file goes on with a hole", 2)
+    s = two("journal-tail-cut")
+    used = len(s.image.get(s.journal.commits[1]).rstrip(b"\0"))
+    cut = s.image.get(0, s.journal.commits[1] + 1)[: used - PAGE]
+    s.vector("the file ends before the zeros of the last commit page", 2, image=cut)
     s = two("journal-commit-torn")
     poke(s.image, s.journal.commits[1] * PAGE + 512, b"\xa5" * 512)
     s.vector("the second commit page is torn: the first transaction counts", 1)
@@ -237,6 +238,39 @@ def settling():
     s.vector("as before, but the later payload is torn: the settled state", 0)
 
 
+def settling_licence(licence):
+    """A settle was stopped; the journal begins with a change of header page 1."""
+
+    def story(name):
+        s = Story(name, 5000, licence=licence, family="journal-licence", k=2)
+        new = s.next()
+        new.licence = b"another " + licence
+        s.journal.commit(new)
+        s.commit(write=[0])
+        return s, s.states[2].header()
+
+    s, new = story("settle-licence-page-1")
+    s.image.put(1, new[PAGE:])
+    s.vector("page 1 of the header is copied: no good header", 2)
+    s, new = story("settle-licence-page-0")
+    s.image.put(0, new[:PAGE])
+    s.vector("page 0 of the header is copied: no good header", 2)
+    s, new = story("settle-licence-torn")
+    poke(s.image, 0, new[:512])
+    poke(s.image, PAGE, new[PAGE : PAGE + 512])
+    s.vector("a sector of each page of the header is copied", 2)
+    s, new = story("settle-licence-header")
+    s.image.put(0, new)
+    s.vector("both pages of the header are copied, the block is not", 2)
+    s, new = story("settle-licence-first")
+    s.image.put(0, s.states[1].header())
+    s.vector("the header of the first transaction is in place", 2)
+    s, new = story("settle-licence-last-torn")
+    flip(s.image, s.page_of(2))
+    s.image.put(1, s.states[1].header()[PAGE:])
+    s.vector("page 1 is copied, the second transaction is torn: the first counts", 1)
+
+
 def foreign():
     """Journals that are not of this state, or break a rule."""
     s = two("journal-old", sequence=5)
@@ -252,6 +286,12 @@ def foreign():
     s.journal.falsify_commit = lambda c: c.update(before=7, after=8)
     s.commit(write=[2])
     s.vector("the second does not follow the first, which counts", 1)
+    s = Story("journal-chain-broken-twice", 3 * 4096, family="three")
+    for n in range(3):
+        s.commit(write=[n])
+        s.journal.falsify_commit = skip_seven
+    s.vector("neither the third nor the second follows the first, which counts", 1)
+    falsified("journal-before-0", "before is 0", commit=before_zero)
     falsified("journal-after", "after is not before + 1", commit=wrong_after)
     falsified("journal-digest", "the digest is wrong", commit=wrong_digest)
     falsified("journal-payload-short", "too few payload pages", commit=less_payload)
@@ -300,6 +340,15 @@ def wrong_after(c):
     c["after"] += 1
 
 
+def skip_seven(c):
+    c["before"] += 7
+    c["after"] += 7
+
+
+def before_zero(c):
+    c["before"], c["after"] = 0, 1
+
+
 def wrong_digest(c):
     c["digest"] = bytes(32)
 
@@ -335,6 +384,11 @@ def falsified(name, what, commit=None, records=None):
 
 def descriptors():
     """Records are: block 1, header, block 3 in place."""
+    s = Story("journal-header-merged", 3 * 4096, family="three")
+    s.commit(write=[0, 2], header_first=True, merge=True)
+    s.vector("one record covers the header and block 0: ignored", 0)
+    falsified("journal-unit-pages-2", "units of two pages", records=two_pages)
+    falsified("journal-header-in-place", "header in place", records=set_to(1, 3, 2))
     falsified("journal-kind-4", "a record of kind 4", records=set_to(0, 3, 4))
     falsified("journal-kind-0", "a record of kind 0", records=set_to(0, 3, 0))
     falsified("journal-units-0", "a record of no units", records=units_zero)
@@ -346,6 +400,10 @@ def descriptors():
     falsified("journal-units-missing", "more CRCs than units", records=one_more)
     falsified("journal-unused-target", "unused with a target", records=unused_target)
     falsified("journal-unused-crc", "unused with a CRC", records=unused_crc)
+    s = Story("journal-payload-twice", 3 * 4096, family="three")
+    s.journal.falsify_records = payload_twice
+    s.commit(write=[0, 2])
+    s.vector("the same target twice in the payload: ignored", 0)
     for name, what, change in (
         ("journal-target-twice", "payload and in place have the same target", twice),
         ("journal-in-place-order", "in place not ascending", descending),
@@ -394,6 +452,15 @@ def twice(image, records, crcs):
     crcs[2] = codec.crc32c(image.get(records[0][0]))
 
 
+def two_pages(records, crcs):
+    records.append([4, 1, 2, codec.KIND_IN_PLACE])
+    crcs.append(0)
+
+
+def payload_twice(records, crcs):
+    records[1][0] = records[0][0]
+
+
 def descending(image, records, crcs):
     records.append([1, 1, 1, codec.KIND_IN_PLACE])
     crcs.append(codec.crc32c(image.get(1)))
@@ -409,5 +476,6 @@ def all_journals(licence):
     shapes(licence)
     stopped()
     settling()
+    settling_licence(licence)
     foreign()
     descriptors()
