@@ -355,3 +355,13 @@ mrq_authority_audit_key(struct mrq_authority *a)
 {
 	return a->audit;
 }
+
+enum mrq_status
+mrq_authority_audit_public(struct mrq_authority *a, struct mrq_public_key **ret,
+			   struct mrq_error *err)
+{
+	struct mrq_state_txn *txn MRQ_CLEANUP(mrq_state_abort) = NULL;
+
+	MRQ_TRY(mrq_state_begin(a->state, MRQ_STATE_READ, &txn, err));
+	return mrq_audit_public_load(txn, ret, err);
+}

@@ -129,6 +129,11 @@ MRQ_MUST_CHECK enum mrq_status mrq_authority_public_key(struct mrq_authority *a,
 /** The key that signs audit checkpoints, borrowed; NULL when opened without keys. */
 const struct mrq_private_key *mrq_authority_audit_key(struct mrq_authority *a);
 
+/** Its public half, which an authority without keys has as well; caller frees. */
+MRQ_MUST_CHECK enum mrq_status mrq_authority_audit_public(struct mrq_authority *a,
+							  struct mrq_public_key **ret,
+							  struct mrq_error *err);
+
 /** Complete an identity: aliases, groups (nested), membership, from mail and given groups. */
 MRQ_MUST_CHECK enum mrq_status
 mrq_authority_identity(struct mrq_authority *a, const char *mail,

@@ -59,6 +59,10 @@ MRQ_MUST_CHECK enum mrq_status mrq_audit_key_load(struct mrq_state_txn *txn,
 						  const struct mrq_seal_key *master,
 						  struct mrq_private_key **ret,
 						  struct mrq_error *err);
+/** Its public half, which needs no key. */
+MRQ_MUST_CHECK enum mrq_status mrq_audit_public_load(struct mrq_state_txn *txn,
+						     struct mrq_public_key **ret,
+						     struct mrq_error *err);
 struct mrq_snapshot;
 /** Add the keys that the state has and a->keys lacks; fill in those of the snapshot. */
 MRQ_MUST_CHECK enum mrq_status mrq_keys_sync(struct mrq_authority *a,

@@ -149,17 +149,26 @@ audit_kid_find(const char *key, const json_t *doc, void *arg, struct mrq_error *
 	return MRQ_OK;
 }
 
+static enum mrq_status
+audit_kid_get(struct mrq_state_txn *txn, char ret[static MRQ_KID_TEXT],
+	      struct mrq_error *err)
+{
+	ret[0] = '\0';
+	MRQ_TRY(mrq_doc_each(txn, MRQ_IN_KEYS, audit_kid_find, ret, err));
+	if (!ret[0])
+		return mrq_fail(err, MRQ_E_DAMAGED,
+				"the authority has no audit key; restore the state "
+				"folder from a backup");
+	return MRQ_OK;
+}
+
 enum mrq_status
 mrq_audit_key_load(struct mrq_state_txn *txn, const struct mrq_seal_key *master,
 		   struct mrq_private_key **ret, struct mrq_error *err)
 {
-	char kid[MRQ_KID_TEXT] = "";
+	char kid[MRQ_KID_TEXT];
 
-	MRQ_TRY(mrq_doc_each(txn, MRQ_IN_KEYS, audit_kid_find, kid, err));
-	if (!kid[0])
-		return mrq_fail(err, MRQ_E_DAMAGED,
-				"the authority has no audit key; restore the state "
-				"folder from a backup");
+	MRQ_TRY(audit_kid_get(txn, kid, err));
 	return private_load(txn, master, kid, ret, err);
 }
 
@@ -211,6 +220,18 @@ public_load(const char *kid, const json_t *doc, struct mrq_public_key **ret,
 	enum mrq_status s = jwk_load(kid, doc, ret, &why);
 
 	return s == MRQ_OK ? s : mrq_doc_damaged(err, s, MRQ_IN_KEYS, kid, &why);
+}
+
+enum mrq_status
+mrq_audit_public_load(struct mrq_state_txn *txn, struct mrq_public_key **ret,
+		      struct mrq_error *err)
+{
+	json_t *doc MRQ_CLEANUP(json_decref) = NULL;
+	char kid[MRQ_KID_TEXT];
+
+	MRQ_TRY(audit_kid_get(txn, kid, err));
+	MRQ_TRY(mrq_doc_get(txn, MRQ_IN_KEYS, kid, &doc, err));
+	return public_load(kid, doc, ret, err);
 }
 
 struct sync {

@@ -39,7 +39,7 @@ cli_audit_search(struct cli *cli, struct mrq_error *err)
 
 /* ---- verify ---- */
 
-/* The key: a file, or the authority's, which only a session with keys may know. */
+/* The key: a file, or the authority's, whose public half needs no other key. */
 static enum mrq_status
 find_key(struct cli *cli, char **owned, const char **ret, struct mrq_error *err)
 {
@@ -56,10 +56,8 @@ find_key(struct cli *cli, char **owned, const char **ret, struct mrq_error *err)
 	}
 	if (cli_value(&cli->given, CLI_LOG))
 		return MRQ_OK;
-	/* Who may not open the authority still has the chain verified. */
-	struct mrq_error ignored = { 0 };
-	if (cli_session(cli, MRQ_SESSION_KEYS, &session, &ignored) == MRQ_OK)
-		*ret = mrq_session_settings(session)->audit_public_key;
+	MRQ_TRY(cli_session(cli, MRQ_SESSION_CLEAR, &session, err));
+	*ret = mrq_session_settings(session)->audit_public_key;
 	return MRQ_OK;
 }
 
@@ -109,9 +107,7 @@ cli_audit_verify(struct cli *cli, struct mrq_error *err)
 	const char *path = NULL, *key = NULL;
 	struct mrq_audit_verdict v = { 0 };
 
-	/* In this order: asking for keys replaces the session that the path belongs to. */
 	MRQ_TRY(find_key(cli, &owned, &key, err));
-	cli->session_err = (struct mrq_error){ 0 };
 	MRQ_TRY(cli_audit_path(cli, &path, err));
 	enum mrq_status s = mrq_audit_verify(path, key, &v, err);
 	if (s != MRQ_OK && s != MRQ_E_FORGED)

@@ -229,11 +229,12 @@ open_provider(struct mrq_session *s, const struct mrq_session_options *o,
 static enum mrq_status
 audit_public_key(struct mrq_session *s, struct mrq_error *err)
 {
-	const struct mrq_private_key *key = mrq_authority_audit_key(s->authority);
-	if (!key)
-		return MRQ_OK;
 	struct mrq_public_key *public MRQ_CLEANUP(mrq_public_key_free) = NULL;
-	MRQ_TRY(mrq_private_key_public(key, &public, err));
+	const struct mrq_private_key *key = mrq_authority_audit_key(s->authority);
+	if (key)
+		MRQ_TRY(mrq_private_key_public(key, &public, err));
+	else
+		MRQ_TRY(mrq_authority_audit_public(s->authority, &public, err));
 	char jwk[MRQ_JWK_MAX];
 	mrq_public_key_format(public, jwk);
 	MRQ_TRY(copy_string(&s->audit_jwk, jwk, err));
@@ -349,8 +350,9 @@ mrq_session_open(const struct mrq_session_options *o, struct mrq_session **ret,
 	MRQ_TRY(mrq_config_load(s->config_file, &s->config, err));
 	MRQ_TRY(set_settings(s, err));
 	MRQ_TRY(open_provider(s, o, err));
+	enum mrq_status public = s->authority ? audit_public_key(s, err) : MRQ_OK;
 	if (s->keys == MRQ_SESSION_KEYS) {
-		MRQ_TRY(audit_public_key(s, err));
+		MRQ_TRY(public);
 		MRQ_TRY(open_stores(s, err));
 	}
 	MRQ_TRY(make_tables(s, err));

@@ -35,6 +35,11 @@ ok "sealed with a passphrase"
 said key list
 refused "a wrong passphrase is refused" passphrase mq key list --passphrase-fd 3 3<"$W/wrong"
 works "the passphrase opens" mq key list --passphrase-fd 3 3<"$W/pass"
+printf 'x\n' >"$W/x.txt"
+mq label set General "$W/x.txt" --passphrase-fd 3 3<"$W/pass" >&2 || die "label set"
+[ "$(mq audit verify --json </dev/null | jq -c '[.whole, .signatures_checked]')" = '[true,true]' ] ||
+	die "audit verify needs a passphrase"
+ok "the audit log is verified without the passphrase"
 said label list --json | head -n 2
 
 printf '[mount]\nplain = perhaps\n' >"$CONF"

@@ -136,6 +136,20 @@ test_init_after_interrupted_init(void **state)
 	dir_remove(dir);
 }
 
+/* The public half is known without keys, and is that of the key that signs. */
+static void
+check_audit_public(struct world *w, struct mrq_authority *clear)
+{
+	struct mrq_public_key *known = NULL, *signs = NULL;
+
+	check_ok(mrq_authority_audit_public(clear, &known, &w->err), &w->err);
+	check_ok(mrq_private_key_public(mrq_authority_audit_key(w->a), &signs, &w->err),
+		 &w->err);
+	assert_string_equal(mrq_public_key_kid(known), mrq_public_key_kid(signs));
+	mrq_public_key_free(known);
+	mrq_public_key_free(signs);
+}
+
 static void
 test_without_keys(void **state)
 {
@@ -153,6 +167,7 @@ test_without_keys(void **state)
 
 	check_ok(mrq_authority_open(w->dir, NULL, &clear, &w->err), &w->err);
 	assert_null(mrq_authority_audit_key(clear));
+	check_audit_public(w, clear);
 	check_ok(mrq_authority_policy(clear, &set, &w->err), &w->err);
 	mrq_policy_set_free(set);
 	check_ok(mrq_authority_public_key(clear, NULL, &key, &w->err), &w->err);
