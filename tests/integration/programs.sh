@@ -3,46 +3,17 @@
 #
 # Unmodified programs give the same on a protected share as in a plain folder, byte by byte.
 here=$(cd "$(dirname "$0")" && pwd)
-top=$(cd "$here/../.." && pwd)
-lib=$top/tests/lib
+# The runner works on copies of the tests; the source tree goes in as it is.
+top=${MARQUE_SOURCE:-$(cd "$here/../.." && pwd)}
 # shellcheck source=tests/lib/share.sh
-. "$lib/share.sh"
+. "$here/../lib/share.sh"
+# shellcheck source=tests/lib/both.sh
+. "$here/../lib/both.sh"
 
 need git tar make gcc sqlite3 vim nano rsync python3 setfacl
 share_begin
 share_mount
-
-PLAIN=$W/plain
-mkdir -p "$PLAIN" "$MNT/work"
-chown "$ALICE:$ALICE" "$PLAIN" "$MNT/work"
-cd "$W" || exit 1
-
-# job NAME: the same commands of jobs.sh, as Alice, in a folder of the share and in a plain one; what
-# they print is compared, and what they leave behind unless NAME ends in "-"
-job()
-{
-	local name=${1%-} keep=${1##*-} where out
-	for where in "$PLAIN" "$MNT/work"; do
-		out=$W/$name.$([ "$where" = "$PLAIN" ] && echo plain || echo share)
-		as "$ALICE" mkdir "$where/$name" || die "$name: no folder"
-		(
-			cd "$where/$name" || exit 1
-			as "$ALICE" env LIB="$lib" TOP="$top" INPUT="$W/input" N="$(size 200 2000)" \
-				GIT_CONFIG_GLOBAL="$W/gitconfig" TMPDIR="$W/tmp" \
-				timeout 600 "$lib/jobs.sh" "$name" >"$out" 2>"$out.err"
-		) || {
-			tail -n 20 "$out.err" >&2
-			die "$name fails in $where"
-		}
-	done
-	diff "$W/$name.plain" "$W/$name.share" >&2 || die "$name: says the same"
-	[ -z "$keep" ] || {
-		"$lib/listing" "$PLAIN/$name" >"$W/l.plain"
-		"$lib/listing" "$MNT/work/$name" >"$W/l.share"
-		diff "$W/l.plain" "$W/l.share" >&2 || die "$name: leaves the same"
-	}
-	ok "$name"
-}
+both_begin
 
 # What goes in: a repository, a tree with everything in it.
 cat >"$W/gitconfig" <<-'END'
@@ -66,7 +37,8 @@ ln "$W/input/tree/big.bin" "$W/input/tree/second-name"
 ln -s big.bin "$W/input/tree/link"
 chmod 640 "$W/input/tree/src/base/error.c"
 setfattr -n user.note -v 'kept' "$W/input/tree/src/base/error.c"
-setfacl -m "u:$BOB:r" "$W/input/tree/src/base/error.c" || need no-acl-on-this-filesystem
+setfacl -m "u:$BOB:r" "$W/input/tree/src/base/error.c" ||
+	skip "no ACLs on this file system"
 truncate -s 20M "$W/input/tree/sparse"
 printf head | dd of="$W/input/tree/sparse" conv=notrunc status=none
 printf tail | dd of="$W/input/tree/sparse" conv=notrunc bs=1 seek=12345678 status=none
@@ -92,7 +64,7 @@ job vim
 job nano
 job rsync
 for where in "$PLAIN" "$MNT/work"; do
-	"$lib/listing" --times "$where/rsync/copy" | sed 's/^\. .*//'
+	"$both_lib/listing" --times "$where/rsync/copy" | sed 's/^\. .*//'
 done >"$W/rsync.times"
 [ "$(sort "$W/rsync.times" | uniq -c | awk '$1 % 2')" = '' ] || die "rsync: times"
 ok "rsync: times"
@@ -105,8 +77,8 @@ job python
 # it forgets the file.
 listings()
 {
-	"$lib/listing" "$MNT/work"
-	"$lib/listing" --times "$MNT/work/rsync/copy"
+	"$both_lib/listing" "$MNT/work"
+	"$both_lib/listing" --times "$MNT/work/rsync/copy"
 }
 
 listings >"$W/before"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# What tests/integration/programs.sh does in a share and in a plain folder: jobs.sh NAME, in an empty
-# folder.  INPUT has what goes in, LIB is this folder, N a number of things.  What a job prints, and
+# What tests/lib/both.sh does in a share and in a plain folder: jobs.sh NAME, in an empty folder.
+#  INPUT has what goes in, LIB is this folder, N a number of things.  What a job prints, and
 # what it leaves, does not depend on where it runs.
 
 set -euo pipefail
@@ -93,7 +93,7 @@ job_sqlite_wal()
 
 job_vim()
 {
-	for copy in yes no auto; do
+	for copy in yes no auto auto,breaksymlink auto,breakhardlink; do
 		for backup in backup nobackup; do
 			for write in writebackup nowritebackup; do
 				f=$copy-$backup-$write.txt
@@ -213,6 +213,37 @@ job_python()
 	os.link("app", "app2"); os.rename("app2", "app"); os.symlink("app", "s")
 	os.chmod("app", 0o400); print(open("s").read()[-8:])
 	END
+}
+
+# The profile lies here as well, with its locks.  Of what a conversion back to text gives each byte
+# counts, of the rest all but times.
+job_office()
+{
+	local f
+	cp "$INPUT"/office/* .
+	convert()
+	{
+		timeout 300 soffice "-env:UserInstallation=file://$PWD/profile" --headless \
+			--convert-to "$@" >convert.log 2>&1 || {
+			cat convert.log >&2
+			return 1
+		}
+	}
+	convert odt text.txt
+	convert docx text.odt
+	convert xlsx table.csv
+	convert ods table.xlsx
+	convert pdf text.docx table.ods
+	for f in sample*.docx; do
+		[ ! -e "$f" ] || convert pdf "$f"
+	done
+	convert csv --outdir back table.ods
+	convert txt:Text --outdir back text.docx
+	cmp table.csv back/table.csv
+	sha256sum back/*
+	# A second time over what is there.
+	convert odt text.docx
+	python3 "$LIB/office.py" ./*.odt ./*.docx ./*.xlsx ./*.ods ./*.pdf
 }
 
 "job_${1//-/_}"

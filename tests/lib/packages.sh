@@ -12,6 +12,9 @@ packages_use='fuse3 attr procps util-linux'
 packages_test='clang clang-format libclang-rt-14-dev libcmocka-dev cppcheck shellcheck codespell
 mandoc reuse gitlint git make rsync sqlite3 vim nano tar python3 python3-cryptography gdb acl
 attr jq strace man-db'
+# For tests in full size.
+# shellcheck disable=SC2034
+packages_long='libreoffice-writer-nogui libreoffice-calc-nogui'
 
 # packages_missing LIST: those that are not installed
 packages_missing()
