@@ -214,6 +214,19 @@ mrq_access_decide(struct mrq_file *file, const struct mrq_caller *caller,
 	return MRQ_OK;
 }
 
+void
+mrq_access_describe(const struct mrq_access *a, struct mrq_audit_record *ret)
+{
+	const struct mrq_decision *d = &a->decision;
+	ret->request = mrq_request_name(a->input.request);
+	ret->used = d->used;
+	ret->ground = d->granted ? mrq_ground_name(d->ground) : NULL;
+	ret->cached = a->cached;
+	ret->super_user = d->granted && d->ground == MRQ_GROUND_SUPER_USER;
+	ret->granted = d->granted;
+	ret->status = d->status;
+}
+
 static enum mrq_status
 audit_decision(struct mrq_file *file, const struct mrq_caller *caller,
 	       enum mrq_audit_event event, const char *path, const struct mrq_access *a,
@@ -228,15 +241,9 @@ audit_decision(struct mrq_file *file, const struct mrq_caller *caller,
 		.file_id = facts.file_id,
 		.content_id = facts.content_id,
 		.label_before = facts.label_id,
-		.request = mrq_request_name(a->input.request),
-		.used = d->used,
-		.ground = d->granted ? mrq_ground_name(d->ground) : NULL,
-		.cached = a->cached,
-		.super_user = d->granted && d->ground == MRQ_GROUND_SUPER_USER,
-		.granted = d->granted,
-		.status = d->status,
 		.reason = d->granted ? NULL : why->msg,
 	};
+	mrq_access_describe(a, &r);
 	enum mrq_status st = mrq_session_record(
 		file->session, caller, a->mail, &a->program, r,
 		d->granted && d->audit_first ? MRQ_AUDIT_DURABLE : MRQ_AUDIT_KERNEL,
@@ -274,33 +281,53 @@ refuse(struct mrq_file *file, const struct mrq_caller *caller,
 	return why->status;
 }
 
+static enum mrq_status
+refuse_quietly(struct mrq_session *s, const struct mrq_caller *caller, const char *path,
+	       const struct mrq_error *why, struct mrq_error *err)
+{
+	mrq_refusals_note(s->refusals, caller->uid, path, why);
+	if (err)
+		*err = *why;
+	return why->status;
+}
+
+enum mrq_status
+mrq_access_ask(struct mrq_file *file, const struct mrq_caller *caller,
+	       enum mrq_request request, enum mrq_audit_event event, const char *path,
+	       enum mrq_record record, struct mrq_access *ret, struct mrq_error *err)
+{
+	struct mrq_session *s = file->session;
+	struct mrq_error why = { 0 };
+	enum mrq_status st =
+		mrq_access_decide(file, caller, NULL, request, path, ret, &why, &why);
+	if (st != MRQ_OK)
+		return record == MRQ_RECORD_NOTHING
+			       ? refuse_quietly(s, caller, path, &why, err)
+			       : refuse(file, caller, event, request, path, ret, &why,
+					err);
+	/* a request that is decided, unlike a handle that is looked at again */
+	atomic_fetch_add(&s->counters.decisions, 1);
+	if (record == MRQ_RECORD_ALL ||
+	    (record == MRQ_RECORD_REFUSALS && !ret->decision.granted)) {
+		struct mrq_error lost = { 0 };
+		st = audit_decision(file, caller, event, path, ret, &why, &lost);
+		if (st != MRQ_OK) {
+			ret->decision = MRQ_DENY;
+			return refuse_quietly(s, caller, path, &lost, err);
+		}
+	}
+	if (ret->decision.granted)
+		return MRQ_OK;
+	return refuse_quietly(s, caller, path, &why, err);
+}
+
 enum mrq_status
 mrq_access_check(struct mrq_file *file, const struct mrq_caller *caller,
 		 enum mrq_request request, enum mrq_audit_event event, const char *path,
 		 struct mrq_access *ret, struct mrq_error *err)
 {
-	struct mrq_error why = { 0 };
-	enum mrq_status st =
-		mrq_access_decide(file, caller, NULL, request, path, ret, &why, &why);
-	if (st != MRQ_OK)
-		return refuse(file, caller, event, request, path, ret, &why, err);
-	/* a request that is decided, unlike a handle that is looked at again */
-	atomic_fetch_add(&file->session->counters.decisions, 1);
-	struct mrq_error lost = { 0 };
-	st = audit_decision(file, caller, event, path, ret, &why, &lost);
-	if (st != MRQ_OK) {
-		ret->decision = MRQ_DENY;
-		mrq_refusals_note(file->session->refusals, caller->uid, path, &lost);
-		if (err)
-			*err = lost;
-		return st;
-	}
-	if (ret->decision.granted)
-		return MRQ_OK;
-	mrq_refusals_note(file->session->refusals, caller->uid, path, &why);
-	if (err)
-		*err = why;
-	return ret->decision.status;
+	return mrq_access_ask(file, caller, request, event, path, MRQ_RECORD_ALL, ret,
+			      err);
 }
 
 void

@@ -142,10 +142,16 @@ void mrq_label_follow(struct mrq_handle *reader);
 /** Before a handle writes: raise the file to the marks of its process. */
 MRQ_MUST_CHECK enum mrq_status mrq_label_raise(struct mrq_handle *writer,
 					       struct mrq_error *err);
-/** Give a protected, unlocked file the label, keeping its owner; durable; audited. */
+/**
+ * Give a protected, unlocked file other protection; durable.  Recorded as event, with the decision that
+ * granted it, or as refused by what failed.
+ *
+ * @access  whose decision, mail and program go into the record
+ */
+struct mrq_access;
 MRQ_MUST_CHECK enum mrq_status
 mrq_file_relabel(struct mrq_file *file, const struct mrq_caller *caller,
-		 const char *mail, const struct mrq_program_info *program,
+		 const struct mrq_access *access, enum mrq_audit_event event,
 		 const struct mrq_publish_request *request, const char *reason,
 		 const char *path, struct mrq_error *err);
 
@@ -182,11 +188,24 @@ mrq_access_decide(struct mrq_file *file, const struct mrq_caller *caller,
 		  const struct mrq_program_info *program, enum mrq_request request,
 		  const char *path, struct mrq_access *ret, struct mrq_error *why,
 		  struct mrq_error *err);
-/** Decide, audit, remember a refusal for `why`; a refusal is its status. */
+/** What mrq_access_ask puts into the audit log. */
+enum mrq_record {
+	MRQ_RECORD_ALL,
+	MRQ_RECORD_REFUSALS, /* a grant is recorded with what it was used for */
+	MRQ_RECORD_NOTHING,  /* what if */
+};
+/** Decide, remember a refusal for `why`, and record; a refusal is its status. */
+MRQ_MUST_CHECK enum mrq_status
+mrq_access_ask(struct mrq_file *file, const struct mrq_caller *caller,
+	       enum mrq_request request, enum mrq_audit_event event, const char *path,
+	       enum mrq_record record, struct mrq_access *ret, struct mrq_error *err);
+/** The same with all recorded. */
 MRQ_MUST_CHECK enum mrq_status
 mrq_access_check(struct mrq_file *file, const struct mrq_caller *caller,
 		 enum mrq_request request, enum mrq_audit_event event, const char *path,
 		 struct mrq_access *ret, struct mrq_error *err);
+/** The members of a record that tell of a decision. */
+void mrq_access_describe(const struct mrq_access *access, struct mrq_audit_record *ret);
 /** Key of a file for its administrator (rewrap by root): as the owner would get it, no rights. */
 MRQ_MUST_CHECK enum mrq_status mrq_session_admin_use(struct mrq_file *file,
 						     struct mrq_use_licence *ret,

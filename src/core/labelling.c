@@ -161,40 +161,53 @@ exempted(struct mrq_session *s, const struct mrq_label *label, const char *progr
 	return false;
 }
 
-enum mrq_status
-mrq_file_relabel(struct mrq_file *file, const struct mrq_caller *caller,
-		 const char *mail, const struct mrq_program_info *program,
-		 const struct mrq_publish_request *request, const char *reason,
-		 const char *path, struct mrq_error *err)
+/** Publish, and write the new header; durable. */
+static enum mrq_status
+put_header(struct mrq_file *file, const struct mrq_publish_request *request,
+	   struct mrq_error *err)
 {
 	struct mrq_session *s = file->session;
-	struct mrq_container_facts before;
-	mrq_container_facts_get(file->container, &before);
 	struct mrq_published pub MRQ_CLEANUP(mrq_published_clear) = { .licence = NULL };
 	MRQ_TRY(mrq_session_publish(s, request, &pub, err));
 	struct mrq_container_protection protection = mrq_published_protection(&pub);
 	MRQ_TRY(mrq_container_protect(file->container, &protection, err));
-	struct mrq_container_facts after;
-	mrq_container_facts_get(file->container, &after);
-	mrq_sequences_note(s->sequences, &after.file_id, after.sequence, true);
+	struct mrq_container_facts facts;
+	mrq_container_facts_get(file->container, &facts);
+	mrq_sequences_note(s->sequences, &facts.file_id, facts.sequence, true);
 	enum mrq_status ignored = mrq_sequences_store(s->sequences, NULL);
 	(void)ignored;
-	struct mrq_audit_record r = {
-		.event = mrq_guid_equal(&before.label_id, &after.label_id)
-				 ? MRQ_AUDIT_PROTECT
-				 : MRQ_AUDIT_LABEL,
-		.path = path,
-		.file_id = after.file_id,
-		.content_id = after.content_id,
-		.label_before = before.label_id,
-		.label_after = after.label_id,
-		.granted = true,
-		.reason = reason,
-	};
-	ignored =
-		mrq_session_record(s, caller, mail, program, r, MRQ_AUDIT_KERNEL, NULL);
-	(void)ignored;
 	return MRQ_OK;
+}
+
+enum mrq_status
+mrq_file_relabel(struct mrq_file *file, const struct mrq_caller *caller,
+		 const struct mrq_access *access, enum mrq_audit_event event,
+		 const struct mrq_publish_request *request, const char *reason,
+		 const char *path, struct mrq_error *err)
+{
+	struct mrq_container_facts before, after;
+	struct mrq_error why = { 0 };
+	mrq_container_facts_get(file->container, &before);
+	enum mrq_status st = put_header(file, request, &why);
+	mrq_container_facts_get(file->container, &after);
+	struct mrq_audit_record r = { .event = event };
+	if (access->decision.granted)
+		mrq_access_describe(access, &r);
+	r.path = path;
+	r.file_id = after.file_id;
+	r.content_id = after.content_id;
+	r.label_before = before.label_id;
+	r.label_after = after.label_id;
+	r.granted = st == MRQ_OK;
+	r.status = st;
+	r.reason = st == MRQ_OK ? reason : why.msg;
+	enum mrq_status ignored =
+		mrq_session_record(file->session, caller, access->mail,
+				   &access->program, r, MRQ_AUDIT_KERNEL, NULL);
+	(void)ignored;
+	if (st != MRQ_OK && err)
+		*err = why;
+	return st;
 }
 
 /** Raise one open file to a label, if its own is lower. */
@@ -215,8 +228,9 @@ raise_file(struct mrq_handle *writer, const struct mrq_policy_set *set,
 	struct mrq_publish_request request = { .owner = facts.owner,
 					       .issuer = writer->mail };
 	mrq_label_request(set, label, &grant, &request);
-	return mrq_file_relabel(file, &writer->caller, writer->mail, &writer->program,
-				&request,
+	struct mrq_access by = { .program = writer->program };
+	memcpy(by.mail, writer->mail, sizeof(by.mail));
+	return mrq_file_relabel(file, &writer->caller, &by, MRQ_AUDIT_LABEL, &request,
 				"raised: the process has read content of this label",
 				writer->path, err);
 }

@@ -66,6 +66,11 @@ change_refused(const struct change *c, const struct mrq_error *why,
 {
 	struct mrq_session *s = c->file->session;
 	struct mrq_program_info program;
+	mrq_refusals_note(s->refusals, c->caller->uid, c->path, why);
+	if (err)
+		*err = *why;
+	if (c->options->what_if)
+		return why->status;
 	mrq_session_program(s, c->caller->pid, &program);
 	struct mrq_audit_record r = {
 		.event = MRQ_AUDIT_LABEL,
@@ -79,9 +84,6 @@ change_refused(const struct change *c, const struct mrq_error *why,
 	enum mrq_status ignored = mrq_session_record(s, c->caller, c->mail, &program, r,
 						     MRQ_AUDIT_KERNEL, NULL);
 	(void)ignored;
-	mrq_refusals_note(s->refusals, c->caller->uid, c->path, why);
-	if (err)
-		*err = *why;
 	return why->status;
 }
 
@@ -166,13 +168,15 @@ protected_by(const struct change *c)
 	return MRQ_BY_USER_DEFINED;
 }
 
-/** Decide on the change itself (audited), and unlock. */
+/** Decide on the change itself, and unlock; what is granted is recorded with the change. */
 static enum mrq_status
 authorise(struct change *c, enum mrq_request request, enum mrq_audit_event event,
 	  struct mrq_error *err)
 {
-	MRQ_TRY(mrq_access_check(c->file, c->caller, request, event, c->path,
-				 &c->access, err));
+	MRQ_TRY(mrq_access_ask(c->file, c->caller, request, event, c->path,
+			       c->options->what_if ? MRQ_RECORD_NOTHING
+						   : MRQ_RECORD_REFUSALS,
+			       &c->access, err));
 	return mrq_access_unlock(c->file, &c->access, c->caller, c->path, err);
 }
 
@@ -219,7 +223,7 @@ relabel_protected(struct change *c, struct mrq_error *err)
 		request.template_id = (struct mrq_guid){ { 0 } };
 		mrq_label_request(c->policy->set, c->to, &grant, &request);
 	}
-	return mrq_file_relabel(c->file, c->caller, c->mail, &c->access.program,
+	return mrq_file_relabel(c->file, c->caller, &c->access, MRQ_AUDIT_LABEL,
 				&request, c->options->justification, c->path, err);
 }
 
@@ -344,7 +348,7 @@ mrq_file_protect(struct mrq_file *file, const struct mrq_caller *caller,
 	MRQ_TRY(authorise(&c, MRQ_REQUEST_RELABEL, MRQ_AUDIT_PROTECT, err));
 	if (options->what_if)
 		return MRQ_OK;
-	return mrq_file_relabel(file, caller, c.mail, &c.access.program, &request,
+	return mrq_file_relabel(file, caller, &c.access, MRQ_AUDIT_PROTECT, &request,
 				options->justification, path, err);
 }
 
@@ -384,6 +388,29 @@ copy_content(struct mrq_file *from, struct mrq_container *to, int to_fd,
 	return MRQ_OK;
 }
 
+/** One record of a file that is written anew: the change, and the decision that granted it. */
+static enum mrq_status
+record_conversion(const struct change *c, enum mrq_audit_event event,
+		  const struct mrq_container_facts *after, struct mrq_error *err)
+{
+	struct mrq_session *s = c->file->session;
+	struct mrq_program_info program = c->access.program;
+	struct mrq_audit_record r = { .event = event };
+	if (c->access.decision.granted)
+		mrq_access_describe(&c->access, &r);
+	else
+		mrq_session_program(s, c->caller->pid, &program);
+	r.path = c->path;
+	r.file_id = after->file_id;
+	r.content_id = after->content_id;
+	r.label_before = c->licence ? c->licence->label_id : r.label_before;
+	r.label_after = after->label_id;
+	r.granted = true;
+	r.reason = c->options->justification;
+	return mrq_session_record(s, c->caller, c->mail, &program, r, MRQ_AUDIT_KERNEL,
+				  err);
+}
+
 static enum mrq_status
 convert_protect(struct change *c, const struct mrq_publish_request *request, int new_fd,
 		struct mrq_error *err)
@@ -401,20 +428,7 @@ convert_protect(struct change *c, const struct mrq_publish_request *request, int
 	struct mrq_container_facts facts;
 	mrq_container_facts_get(to, &facts);
 	mrq_sequences_note(s->sequences, &facts.file_id, facts.sequence, true);
-	struct mrq_program_info program;
-	mrq_session_program(s, c->caller->pid, &program);
-	struct mrq_audit_record r = {
-		.event = MRQ_AUDIT_PROTECT,
-		.path = c->path,
-		.file_id = facts.file_id,
-		.content_id = facts.content_id,
-		.label_after = facts.label_id,
-		.label_before = c->from ? c->from->id : (struct mrq_guid){ { 0 } },
-		.granted = true,
-		.reason = c->options->justification,
-	};
-	return mrq_session_record(s, c->caller, c->mail, &program, r, MRQ_AUDIT_KERNEL,
-				  err);
+	return record_conversion(c, MRQ_AUDIT_PROTECT, &facts, err);
 }
 
 static enum mrq_status
@@ -425,6 +439,11 @@ convert_unprotect(struct change *c, int new_fd, struct mrq_error *err)
 	MRQ_TRY(authorise(c, MRQ_REQUEST_RELABEL, MRQ_AUDIT_UNPROTECT, err));
 	if (c->options->what_if)
 		return MRQ_OK;
+	struct mrq_container_facts facts;
+	mrq_container_facts_get(c->file->container, &facts);
+	facts.label_id = (struct mrq_guid){ { 0 } };
+	/* before, not after: from here on there is plaintext */
+	MRQ_TRY(record_conversion(c, MRQ_AUDIT_UNPROTECT, &facts, err));
 	return copy_content(c->file, NULL, new_fd, err);
 }
 
@@ -504,8 +523,8 @@ mrq_file_rewrap(struct mrq_file *file, const struct mrq_caller *caller,
 	keep_request(&c, &request);
 	request.issuer = c.licence->issuer;
 	request.content_id = c.licence->content_id;
-	return mrq_file_relabel(file, caller, c.mail, &c.access.program, &request,
-				"rewrap", path, err);
+	return mrq_file_relabel(file, caller, &c.access, MRQ_AUDIT_REWRAP, &request,
+				NULL, path, err);
 }
 
 /* ---- rename onto ---- */

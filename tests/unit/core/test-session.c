@@ -406,6 +406,123 @@ test_copy_of_the_state_opens_nothing(void **state)
 	assert_null(w->session);
 }
 
+/* ---- what the audit log says ---- */
+
+struct records {
+	size_t n;
+	char last[4096]; /* the latest line */
+};
+
+static bool
+count_record(const struct mrq_audit_line *line, void *arg)
+{
+	struct records *r = arg;
+	r->n++;
+	(void)snprintf(r->last, sizeof(r->last), "%.*s", (int)line->len, line->json);
+	return true;
+}
+
+/** Records of an event (NULL: of label, protect, unprotect and rewrap) so far. */
+static struct records
+records_of(struct world *w, const char *event)
+{
+	static const char *const changes[] = { "label", "protect", "unprotect",
+					       "rewrap" };
+	struct records r = { 0 };
+	const char *path = mrq_session_settings(w->session)->audit_path;
+	for (size_t i = 0; i < (event ? 1 : 4); i++) {
+		struct mrq_error err = { 0 };
+		struct mrq_audit_filter only = { .event = event ? event : changes[i] };
+		check_ok(mrq_audit_search(path, &only, count_record, &r, &err), &err);
+	}
+	return r;
+}
+
+static enum mrq_status
+convert(struct world *w, struct mrq_file *f, uid_t uid, enum mrq_convert direction,
+	const struct mrq_change_options *options)
+{
+	struct mrq_error err = { 0 };
+	struct mrq_caller who = as(uid);
+	int fd = open(w->dir, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	enum mrq_status st = mrq_file_convert(
+		f, &who, direction,
+		direction == MRQ_CONVERT_PROTECT ? "Confidential/All Employees" : NULL,
+		NULL, options, "/a.txt", fd, &err);
+	close(fd);
+	return st;
+}
+
+static void
+test_what_if_leaves_no_record(void **state)
+{
+	struct world *w = *state;
+	const struct mrq_change_options what_if = { .what_if = true },
+					and_why = { .what_if = true,
+						    .justification = "j" };
+	const struct mrq_permission grant = { "bob@example.org", MRQ_LEVEL_VIEWER };
+	const struct mrq_permissions p = { .items = &grant, .n = 1 };
+	struct mrq_file *f = make(w, "as it is");
+	struct mrq_caller ann = as(ANN), eve = as(EVE);
+	const char *label = "Confidential/All Employees";
+	check_ok(mrq_file_label_set(f, &ann, label, &what_if, "/a.txt", NULL), NULL);
+	check_status(mrq_file_label_set(f, &eve, label, &what_if, "/a.txt", NULL),
+		     MRQ_E_DENIED, NULL);
+	check_status(mrq_file_label_set(f, &ann, "Public", &what_if, "/a.txt", NULL),
+		     MRQ_E_POLICY, NULL);
+	check_ok(mrq_file_protect(f, &ann, &p, &what_if, "/a.txt", NULL), NULL);
+	check_ok(convert(w, f, ANN, MRQ_CONVERT_UNPROTECT, &and_why), NULL);
+	check_ok(convert(w, f, ANN, MRQ_CONVERT_PROTECT, &and_why), NULL);
+	assert_int_equal(records_of(w, NULL).n, 0);
+	mrq_file_free(f);
+}
+
+static void
+expect_one(struct world *w, const char *event, const char *const *says)
+{
+	struct records r = records_of(w, event);
+	assert_int_equal(r.n, 1);
+	for (; *says; says++)
+		if (!strstr(r.last, *says))
+			fail_msg("'%s' does not say '%s'", r.last, *says);
+}
+
+#define EXPECT_ONE(event, ...)                                                         \
+	expect_one(w, event, (const char *const[]){ __VA_ARGS__, NULL })
+
+/** A record tells the change and the decision behind it, once. */
+static void
+test_a_change_is_one_record(void **state)
+{
+	struct world *w = *state;
+	const struct mrq_change_options spoken = { .justification = "because" };
+	const struct mrq_permission grant = { "bob@example.org", MRQ_LEVEL_VIEWER };
+	const struct mrq_permissions p = { .items = &grant, .n = 1 };
+	struct mrq_file *f = make(w, "as it is");
+	struct mrq_caller ann = as(ANN), root = as(0);
+	check_ok(mrq_file_label_set(f, &ann, "Confidential/All Employees", &spoken,
+				    "/a.txt", NULL),
+		 NULL);
+	EXPECT_ONE("label", "\"result\":\"granted\"", "\"request\":\"relabel\"",
+		   "\"ground\":\"owner\"", "\"label_before\":\"", "\"label_after\":\"",
+		   "\"reason\":\"because\"", "\"principal\":\"ann@example.org\"");
+	check_ok(mrq_file_rewrap(f, &root, "/a.txt", NULL), NULL);
+	EXPECT_ONE("rewrap", "\"result\":\"granted\"");
+	check_ok(mrq_file_protect(f, &ann, &p, &spoken, "/a.txt", NULL), NULL);
+	EXPECT_ONE("protect", "\"result\":\"granted\"", "\"ground\":\"owner\"");
+	check_ok(convert(w, f, ANN, MRQ_CONVERT_UNPROTECT, &spoken), NULL);
+	EXPECT_ONE("unprotect", "\"ground\":\"owner\"", "\"reason\":\"because\"");
+	assert_int_equal(records_of(w, NULL).n, 4);
+	check_ok(convert(w, f, ANN, MRQ_CONVERT_PROTECT, &spoken), NULL);
+	assert_int_equal(records_of(w, "protect").n, 2);
+	assert_int_equal(records_of(w, NULL).n, 5);
+	check_status(convert(w, f, EVE, MRQ_CONVERT_UNPROTECT, &spoken), MRQ_E_DENIED,
+		     NULL);
+	assert_int_equal(records_of(w, NULL).n, 6);
+	mrq_file_free(f);
+}
+
 /** One that is listed and does not exist is not trusted; all else goes on, with a warning. */
 static void
 test_a_missing_trusted_program_is_a_warning(void **state)
@@ -442,6 +559,8 @@ main(void)
 		CASE(test_rollback_is_noticed),
 		CASE(test_key_rotation_and_rewrap),
 		CASE(test_copy_of_the_state_opens_nothing),
+		CASE(test_what_if_leaves_no_record),
+		CASE(test_a_change_is_one_record),
 		CASE(test_a_missing_trusted_program_is_a_warning),
 	};
 	return CHECK_MAIN(tests);
