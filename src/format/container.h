@@ -68,8 +68,7 @@ bool mrq_container_probe(const void *head, size_t len);
 
 /**
  * Make a container of an empty file: random file id and data key, size 0.  Nothing is
- * written before the first mrq_container_commit; that writes header and first blocks in
- * one call.
+ * written before the first mrq_container_commit; that writes header and first blocks.
  *
  * @fd   open for reading and writing, size 0; borrowed until mrq_container_free
  * @what name for messages; copied

@@ -213,13 +213,28 @@ data_run(const struct mrq_container *c, uint64_t from)
 	return from;
 }
 
+/*
+ * Pages of a header up to the last that is not zeros.  Those behind it are room for another
+ * licence, and stay holes of a new file.
+ */
+static uint32_t
+pages_used(const uint8_t *image, uint32_t pages)
+{
+	static const uint8_t zeros[MRQ_PAGE];
+
+	while (memcmp(image + (size_t)(pages - 1) * MRQ_PAGE, zeros, MRQ_PAGE) == 0)
+		pages--;
+	return pages;
+}
+
 static enum mrq_status
 write_first(struct mrq_container *c, uint8_t *image, struct mrq_error *err)
 {
 	size_t size = c->layout.block_size;
-	uint64_t i = data_run(c, 0);
+	uint32_t pages = pages_used(image, c->layout.header_pages);
+	uint64_t i = pages == c->layout.header_pages ? data_run(c, 0) : 0;
 	struct iovec iov[2] = {
-		{ image, (size_t)c->layout.header_pages * MRQ_PAGE },
+		{ image, (size_t)pages * MRQ_PAGE },
 		{ c->first, (size_t)i * size },
 	};
 

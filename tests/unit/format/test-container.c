@@ -436,6 +436,57 @@ a_read_only_container_does_not_change(void **state)
 	assert_true(mrq_container_settled(f->c));
 }
 
+/* Pages on disk of a file of one block under a licence of so many bytes. */
+static long
+pages_taken(const struct mrq_container_protection *p, struct file *f)
+{
+	int fd MRQ_CLEANUP(mrq_close) = fixture_file();
+	struct mrq_container *c MRQ_CLEANUP(mrq_container_free) = NULL;
+	struct stat st;
+
+	check_ok(mrq_container_create(fd, p, 4096, FIXTURE_NOW, "test", &c, &f->err),
+		 &f->err);
+	check_ok(mrq_container_write(c, buf, 4096, 0, &f->err), &f->err);
+	check_ok(mrq_container_settle(c, MRQ_SETTLE_SYNC, &f->err), &f->err);
+	assert_int_equal(fstat(fd, &st), 0);
+	return st.st_blocks / 8;
+}
+
+static void
+room_for_another_licence_takes_no_space(void **state)
+{
+	struct file *f = *state;
+	static uint8_t licence[6496];
+	struct mrq_container_protection p;
+
+	memset(licence, 'l', sizeof(licence));
+	p = fixture_protection(licence, 1376);
+	assert_int_equal(pages_taken(&p, f), 2);
+	p = fixture_protection(licence, 2400);
+	assert_int_equal(pages_taken(&p, f), 2);
+	p = fixture_protection(licence, 2401);
+	assert_int_equal(pages_taken(&p, f), 3);
+
+	/* and is there when it is needed */
+	int fd MRQ_CLEANUP(mrq_close) = fixture_file();
+	p = fixture_protection(licence, 2000);
+	mrq_container_free(f->c);
+	f->c = NULL;
+	close(f->fd);
+	f->fd = dup(fd);
+	check_ok(mrq_container_create(f->fd, &p, 4096, FIXTURE_NOW, "test", &f->c,
+				      &f->err),
+		 &f->err);
+	put(f, 0, 3 * 4096);
+	commit(f);
+	p = fixture_protection(licence, sizeof(licence));
+	check_ok(mrq_container_protect(f->c, &p, &f->err), &f->err);
+	settle(f);
+	reopen(f, MRQ_ATTACH_READ_ONLY);
+	assert_int_equal(facts_of(f).licence_len, sizeof(licence));
+	expect(f, 0, buf, 3 * 4096);
+}
+
 static void
 holes_stay_holes(void **state)
 {
@@ -963,6 +1014,7 @@ main(void)
 		WITH_FILE(writes_stay_within_the_largest_size),
 		WITH_FILE(a_read_only_container_does_not_change),
 		WITH_FILE(holes_stay_holes),
+		WITH_FILE(room_for_another_licence_takes_no_space),
 		WITH_FILE(bytes_cut_off_come_back_as_zeros),
 		WITH_FILE(punch_keeps_the_size_and_what_is_beside),
 		WITH_FILE(reserve_changes_neither_content_nor_size),
