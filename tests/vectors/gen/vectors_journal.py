@@ -271,6 +271,33 @@ def settling_licence(licence):
     s.vector("page 1 is copied, the second transaction is torn: the first counts", 1)
 
 
+SCAN = codec.JOURNAL_SCAN // PAGE
+
+
+def long_journal(name, what, pages, counts):
+    """Two transactions that are so many pages long, nearly all of them unused."""
+    s = Story(name, 3 * 4096, family="three")
+    s.commit(write=[1], unused=30000)
+    rest = pages - (s.journal.page - s.journal.start) - 3
+    unused = rest - -(-(rest + 2) // 1024)
+    s.commit(write=[2], unused=unused)
+    assert s.journal.page - s.journal.start == pages
+    s.vector(what, counts)
+
+
+def bounds():
+    """As long as a journal may be, and as far from the end of the file."""
+    long_journal("journal-scan", "a journal of 160 MiB", SCAN, 2)
+    what = "one page more: its first transaction is a journal of its own, and counts"
+    long_journal("journal-scan-plus-1", what, SCAN + 1, 1)
+    s = two("journal-scan-tail")
+    s.image.resize(s.journal.commits[1] + SCAN)
+    s.vector("the commit page is the first of the last 160 MiB of the file", 2)
+    s = two("journal-scan-tail-plus-1")
+    s.image.resize(s.journal.commits[1] + SCAN + 1)
+    s.vector("the commit page is further from the end of the file: not found", 0)
+
+
 def foreign():
     """Journals that are not of this state, or break a rule."""
     s = two("journal-old", sequence=5)
@@ -477,5 +504,6 @@ def all_journals(licence):
     stopped()
     settling()
     settling_licence(licence)
+    bounds()
     foreign()
     descriptors()
