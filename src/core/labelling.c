@@ -115,6 +115,9 @@ mrq_label_choose(struct mrq_session *s, const struct mrq_policy_set *set,
 		 const struct mrq_label **ret, struct mrq_error *err)
 {
 	const struct mrq_label *label = configured_label(s, set, mail, path);
+	bool plain = label && label->protection == MRQ_LABEL_REMOVES;
+	if (plain)
+		label = NULL;
 	struct mrq_process process;
 	if (!mrq_lineage_empty(s->lineage) && mrq_process_load(caller->pid, &process)) {
 		const struct mrq_label *higher =
@@ -122,7 +125,7 @@ mrq_label_choose(struct mrq_session *s, const struct mrq_policy_set *set,
 		if (higher)
 			label = higher;
 	}
-	if (!label && set->mandatory)
+	if (!label && !plain && set->mandatory)
 		return mrq_fail(
 			err, MRQ_E_POLICY,
 			"'%s' needs a label and no default applies; ask for a default "

@@ -158,6 +158,13 @@ check_change(const struct change *c, struct mrq_error *err)
 	return MRQ_OK;
 }
 
+/** Is the file to have no protection afterwards? */
+static bool
+removes(const struct change *c)
+{
+	return !c->to || c->to->protection == MRQ_LABEL_REMOVES;
+}
+
 static enum mrq_protected_by
 protected_by(const struct change *c)
 {
@@ -201,12 +208,11 @@ keep_request(const struct change *c, struct mrq_publish_request *ret)
 static enum mrq_status
 relabel_protected(struct change *c, struct mrq_error *err)
 {
-	enum mrq_label_protection to = c->to ? c->to->protection : MRQ_LABEL_NONE;
-	enum mrq_effect effect = mrq_label_effect(protected_by(c), to);
-	if (!c->to || to == MRQ_LABEL_REMOVES)
+	if (removes(c))
 		return mrq_fail(err, MRQ_E_UNSUPPORTED,
 				"'%s' loses its protection and must be rewritten",
 				c->path);
+	enum mrq_effect effect = mrq_label_effect(protected_by(c), c->to->protection);
 	MRQ_TRY(authorise(
 		c, effect == MRQ_EFFECT_KEEP ? MRQ_REQUEST_WRITE : MRQ_REQUEST_RELABEL,
 		MRQ_AUDIT_LABEL, err));
@@ -243,11 +249,13 @@ mrq_file_label_set(struct mrq_file *file, const struct mrq_caller *caller,
 		st = check_change(&c, &why);
 	if (st != MRQ_OK)
 		return change_refused(&c, &why, err);
-	enum mrq_file_kind kind = mrq_file_kind_get(file);
-	if (kind != MRQ_FILE_PROTECTED)
-		return mrq_fail(err, MRQ_E_UNSUPPORTED,
-				"'%s' is plain and must be rewritten to be protected",
-				path);
+	if (mrq_file_kind_get(file) != MRQ_FILE_PROTECTED)
+		return removes(&c) ? mrq_fail(err, MRQ_E_PLAIN, "'%s' is not protected",
+					      path)
+				   : mrq_fail(err, MRQ_E_UNSUPPORTED,
+					      "'%s' is plain and must be rewritten to "
+					      "be protected",
+					      path);
 	if (options->new_key)
 		return mrq_fail(err, MRQ_E_UNSUPPORTED,
 				"'%s' must be rewritten to get a new key", path);
@@ -447,6 +455,18 @@ convert_unprotect(struct change *c, int new_fd, struct mrq_error *err)
 	return copy_content(c->file, NULL, new_fd, err);
 }
 
+/** Protect by a label that takes protection away. */
+static enum mrq_status
+protects_nothing(const struct change *c, struct mrq_error *err)
+{
+	if (mrq_file_kind_get(c->file) != MRQ_FILE_PROTECTED)
+		return mrq_fail(err, MRQ_E_PLAIN, "'%s' is not protected", c->path);
+	return mrq_fail(err, MRQ_E_INVAL,
+			"label '%s' takes protection away: '%s' gets no new key "
+			"with it; set the label alone",
+			c->to->name, c->path);
+}
+
 /** What a plain or re-keyed file is to be published as. */
 static enum mrq_status
 protect_request(struct change *c, const struct mrq_permissions *permissions,
@@ -489,6 +509,8 @@ mrq_file_convert(struct mrq_file *file, const struct mrq_caller *caller,
 		return change_refused(&c, &why, err);
 	if (direction == MRQ_CONVERT_UNPROTECT)
 		return convert_unprotect(&c, new_fd, err);
+	if (c.to && removes(&c))
+		return protects_nothing(&c, err);
 	if (mrq_file_kind_get(file) == MRQ_FILE_PROTECTED)
 		MRQ_TRY(authorise(&c, MRQ_REQUEST_RELABEL, MRQ_AUDIT_PROTECT, err));
 	struct grant_list grants MRQ_CLEANUP(grant_list_clear) = { .n = 0 };

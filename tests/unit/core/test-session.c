@@ -406,6 +406,76 @@ test_copy_of_the_state_opens_nothing(void **state)
 	assert_null(w->session);
 }
 
+/** A label that takes protection away: nothing on a plain file, and never in a container. */
+static void
+test_a_label_that_removes(void **state)
+{
+	struct world *w = *state;
+	struct mrq_error err = { 0 };
+	char *json = NULL;
+	check_ok(mrq_admin(w->session, "label set",
+			   "{\"name\":\"Released\",\"order\":0,"
+			   "\"protection\":\"removes\"}",
+			   &json, &err),
+		 &err);
+	free(json);
+	check_ok(mrq_session_poll(w->session, &err), &err);
+	write_text(w->file, "plain");
+	const struct mrq_change_options spoken = { .justification = "out" },
+					new_key = { .justification = "out",
+						    .new_key = true };
+	struct mrq_caller ann = as(ANN);
+	struct mrq_file *f = attach(w);
+	check_status(mrq_file_label_set(f, &ann, "Released", &spoken, "/a.txt", &err),
+		     MRQ_E_PLAIN, &err);
+	check_status(mrq_file_label_set(f, &ann, NULL, &spoken, "/a.txt", &err),
+		     MRQ_E_PLAIN, &err);
+	int fd = open(w->dir, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+	check_status(mrq_file_convert(f, &ann, MRQ_CONVERT_PROTECT, "Released", NULL,
+				      &spoken, "/a.txt", fd, &err),
+		     MRQ_E_PLAIN, &err);
+	mrq_file_free(f);
+	assert_int_equal(unlink(w->file), 0);
+	f = make(w, "protected");
+	check_status(mrq_file_label_set(f, &ann, "Released", &spoken, "/a.txt", &err),
+		     MRQ_E_UNSUPPORTED, &err);
+	check_status(mrq_file_convert(f, &ann, MRQ_CONVERT_PROTECT, "Released", NULL,
+				      &new_key, "/a.txt", fd, &err),
+		     MRQ_E_INVAL, &err);
+	assert_non_null(strstr(err.msg, "takes protection away"));
+	check_ok(mrq_file_convert(f, &ann, MRQ_CONVERT_UNPROTECT, "Released", NULL,
+				  &spoken, "/a.txt", fd, &err),
+		 &err);
+	char text[16];
+	assert_int_equal(pread(fd, text, sizeof(text), 0), 9);
+	assert_memory_equal(text, "protected", 9);
+	close(fd);
+	mrq_file_free(f);
+}
+
+static void
+test_new_files_of_a_label_that_removes_are_plain(void **state)
+{
+	struct world *w = *state;
+	struct mrq_error err = { 0 };
+	char *json = NULL;
+	struct mrq_facts facts;
+	check_ok(mrq_admin(w->session, "label set",
+			   "{\"name\":\"Released\",\"order\":0,"
+			   "\"protection\":\"removes\"}",
+			   &json, &err),
+		 &err);
+	free(json);
+	check_ok(mrq_session_poll(w->session, &err), &err);
+	write_text(w->conf, "[identity]\nuid.70001 = ann@example.org\n"
+			    "[labels]\ndirectory./ = Released\n");
+	check_ok(mrq_session_reload(w->session, &err), &err);
+	struct mrq_file *f = make(w, "for all");
+	mrq_file_facts(f, &facts);
+	assert_int_equal(facts.kind, MRQ_FILE_PLAIN);
+	mrq_file_free(f);
+}
+
 /* ---- what the audit log says ---- */
 
 struct records {
@@ -559,6 +629,8 @@ main(void)
 		CASE(test_rollback_is_noticed),
 		CASE(test_key_rotation_and_rewrap),
 		CASE(test_copy_of_the_state_opens_nothing),
+		CASE(test_a_label_that_removes),
+		CASE(test_new_files_of_a_label_that_removes_are_plain),
 		CASE(test_what_if_leaves_no_record),
 		CASE(test_a_change_is_one_record),
 		CASE(test_a_missing_trusted_program_is_a_warning),
