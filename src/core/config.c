@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/config.h"
 
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <ini.h>
@@ -298,6 +300,23 @@ mrq_config_parse(const char *text, const char *name, struct mrq_config **ret,
 	return MRQ_OK;
 }
 
+/** It says which programs are trusted and who is who. */
+static enum mrq_status
+check_mode(const char *path, struct mrq_error *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return mrq_fail_sys(err, "cannot examine '%s'", path);
+	if (!(st.st_mode & S_IWOTH))
+		return MRQ_OK;
+	return mrq_fail(
+		err, MRQ_E_CONFIG,
+		"everybody may write to the configuration '%s'; run 'chmod o-w' "
+		"on it",
+		path);
+}
+
 enum mrq_status
 mrq_config_load(const char *path, struct mrq_config **ret, struct mrq_error *err)
 {
@@ -314,6 +333,7 @@ mrq_config_load(const char *path, struct mrq_config **ret, struct mrq_error *err
 			*err = load;
 		return s;
 	}
+	MRQ_TRY(check_mode(path, err));
 	if (memchr(text, 0, len))
 		return mrq_fail(err, MRQ_E_CONFIG, "%s holds a NUL byte", path);
 	return mrq_config_parse((const char *)text, path, ret, err);

@@ -57,7 +57,8 @@ struct mrq_config {
 	char *machine_id;  /* "/etc/machine-id" */
 };
 
-/** Defaults for all, then the file; a missing file is MRQ_OK.  MRQ_E_CONFIG names file and line. */
+/** Defaults for all, then the file; a missing file is MRQ_OK.  MRQ_E_CONFIG names file and line, also
+ * when everybody may write to it. */
 MRQ_MUST_CHECK enum mrq_status
 mrq_config_load(const char *path, struct mrq_config **ret, struct mrq_error *err);
 /** The same from memory (fuzzed). */

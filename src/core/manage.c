@@ -102,6 +102,23 @@ fill_label(const struct mrq_policy_set *set, const struct mrq_label *l,
 	ret->applicable = l->enabled && !l->has_children;
 }
 
+/** One that cannot be read is not to be told as none: 'marque init' would be the wrong cure. */
+static enum mrq_status
+no_authority(const struct mrq_session *s, struct mrq_error *err)
+{
+	enum mrq_authority_seal seal;
+	struct mrq_error why = { 0 };
+	enum mrq_status st = mrq_authority_seal_load(s->state_dir, &seal, &why);
+	if (st != MRQ_OK && st != MRQ_E_NOT_FOUND) {
+		if (err)
+			*err = why;
+		return st;
+	}
+	return mrq_fail(err, MRQ_E_NO_KEY,
+			"no authority in '%s'; run 'marque init --org DOMAIN'",
+			s->state_dir);
+}
+
 enum mrq_status
 mrq_labels(struct mrq_session *s, struct mrq_label_info **ret, size_t *ret_n,
 	   struct mrq_error *err)
@@ -109,9 +126,7 @@ mrq_labels(struct mrq_session *s, struct mrq_label_info **ret, size_t *ret_n,
 	struct mrq_policy_ref *policy MRQ_CLEANUP(mrq_policy_unref) =
 		mrq_session_policy(s);
 	if (!policy)
-		return mrq_fail(err, MRQ_E_NO_KEY,
-				"no authority in '%s'; run 'marque init --org DOMAIN'",
-				s->state_dir);
+		return no_authority(s, err);
 	const struct mrq_policy_set *set = policy->set;
 	struct mrq_label_info *list = calloc(set->n_labels + 1, sizeof(*list));
 	if (!list)

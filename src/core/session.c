@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <marque/version.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "core/internal.h"
@@ -60,21 +62,28 @@ mrq_session_policy(struct mrq_session *s)
 	return ref;
 }
 
+/** Rank of what a new file gets; -1 also for a label that leaves it plain. */
+static int
+default_rank(const struct mrq_policy_set *set, const struct mrq_label *l)
+{
+	return l && l->protection != MRQ_LABEL_REMOVES
+		       ? mrq_label_rank(set->labels, set->n_labels, l)
+		       : -1;
+}
+
 /** The lowest rank a new file may get by default: reading up to it marks nobody. */
 static int
 floor_rank(const struct mrq_session *s, const struct mrq_policy_set *set)
 {
-	const struct mrq_label *l =
-		mrq_label_find(set->labels, set->n_labels, &set->default_label);
-	int floor = l ? mrq_label_rank(set->labels, set->n_labels, l) : -1;
+	int floor = default_rank(
+		set, mrq_label_find(set->labels, set->n_labels, &set->default_label));
 	const struct mrq_config_list *lists[] = { &s->config->directories,
 						  &s->config->user_defaults };
 	for (size_t k = 0; k < 2; k++) {
 		for (size_t i = 0; i < lists[k]->n; i++) {
-			l = mrq_label_find_text(set->labels, set->n_labels,
-						lists[k]->items[i].value);
-			int rank =
-				l ? mrq_label_rank(set->labels, set->n_labels, l) : -1;
+			int rank = default_rank(
+				set, mrq_label_find_text(set->labels, set->n_labels,
+							 lists[k]->items[i].value));
 			if (rank < floor)
 				floor = rank;
 		}
@@ -170,6 +179,20 @@ machine_key(const struct mrq_session *s, const char *purpose, struct mrq_seal_ke
 	return mrq_machine_key(path, s->config->machine_id, purpose, ret, err);
 }
 
+/** What is sealed already needs the secret that it was sealed with: a new one would only mislead. */
+static enum mrq_status
+machine_key_there(const struct mrq_session *s, struct mrq_error *err)
+{
+	char *path MRQ_CLEANUP(free) = NULL;
+	MRQ_TRY(machine_key_path(s, &path, err));
+	if (access(path, F_OK) == 0 || errno != ENOENT)
+		return MRQ_OK;
+	return mrq_fail(err, MRQ_E_DAMAGED,
+			"the machine secret '%s' is missing, and the authority in '%s' "
+			"is sealed with it; put a backup back",
+			path, s->state_dir);
+}
+
 static enum mrq_status
 passphrase_copy(const struct mrq_session_options *o, struct mrq_secret_buf *ret,
 		struct mrq_error *err)
@@ -199,6 +222,7 @@ open_authority(struct mrq_session *s, const struct mrq_session_options *o,
 		MRQ_TRY(passphrase_copy(o, &phrase, err));
 		unlock.passphrase = &phrase;
 	} else {
+		MRQ_TRY(machine_key_there(s, err));
 		MRQ_TRY(machine_key(s, "authority-keys", &key, err));
 		unlock.machine_key = &key;
 	}
@@ -308,25 +332,29 @@ make_tables(struct mrq_session *s, struct mrq_error *err)
 	return mrq_refusals_new(&s->refusals, err);
 }
 
+static enum mrq_status
+check_label(const struct mrq_session *s, const struct mrq_policy_set *set,
+	    const char *name, struct mrq_error *err)
+{
+	if (mrq_label_find_text(set->labels, set->n_labels, name))
+		return MRQ_OK;
+	return mrq_fail(err, MRQ_E_CONFIG,
+			"%s names label '%.128s', which does not exist; 'marque label "
+			"list' shows those that do",
+			s->config_file, name);
+}
+
 /** A label named in the configuration that the policy does not know is a mistake to tell at once. */
 static enum mrq_status
-check_labels(const struct mrq_session *s, const struct mrq_policy_set *set,
-	     struct mrq_error *err)
+check_labels(const struct mrq_session *s, const struct mrq_config *c,
+	     const struct mrq_policy_set *set, struct mrq_error *err)
 {
-	const struct mrq_config_list *lists[] = { &s->config->directories,
-						  &s->config->user_defaults };
-	for (size_t k = 0; k < 2; k++) {
-		for (size_t i = 0; i < lists[k]->n; i++) {
-			const char *name = lists[k]->items[i].value;
-			if (!mrq_label_find_text(set->labels, set->n_labels, name))
-				return mrq_fail(
-					err, MRQ_E_CONFIG,
-					"%s names label '%.128s', which does not "
-					"exist; 'marque label list' shows those that "
-					"do",
-					s->config_file, name);
-		}
-	}
+	for (size_t i = 0; i < c->directories.n; i++)
+		MRQ_TRY(check_label(s, set, c->directories.items[i].value, err));
+	for (size_t i = 0; i < c->user_defaults.n; i++)
+		MRQ_TRY(check_label(s, set, c->user_defaults.items[i].value, err));
+	for (size_t i = 0; i < c->exempt.n; i++)
+		MRQ_TRY(check_label(s, set, c->exempt.items[i].name, err));
 	return MRQ_OK;
 }
 
@@ -359,7 +387,7 @@ mrq_session_open(const struct mrq_session_options *o, struct mrq_session **ret,
 	bool changed = false;
 	MRQ_TRY(mrq_session_refresh(s, &changed, err));
 	if (s->policy && s->keys == MRQ_SESSION_KEYS)
-		MRQ_TRY(check_labels(s, s->policy->set, err));
+		MRQ_TRY(check_labels(s, s->config, s->policy->set, err));
 	*ret = MRQ_STEAL(s);
 	return MRQ_OK;
 }
@@ -406,6 +434,10 @@ mrq_session_reload(struct mrq_session *s, struct mrq_error *err)
 	MRQ_TRY(mrq_config_load(s->config_file, &fresh, err));
 	struct mrq_programs *programs MRQ_CLEANUP(mrq_programs_free) = NULL;
 	MRQ_TRY(mrq_programs_new(fresh, &programs, err));
+	struct mrq_policy_ref *policy MRQ_CLEANUP(mrq_policy_unref) =
+		mrq_session_policy(s);
+	if (policy && s->keys == MRQ_SESSION_KEYS)
+		MRQ_TRY(check_labels(s, fresh, policy->set, err));
 	pthread_rwlock_wrlock(&s->config_lock);
 	struct mrq_config *old = s->config;
 	struct mrq_programs *old_programs = s->programs;

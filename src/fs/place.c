@@ -6,6 +6,7 @@
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mountinfo.h"
@@ -405,6 +407,24 @@ lock_source(struct mrq_place *p, const struct stat *source, bool shared,
 			p->source);
 }
 
+/* A program that wrote there while nothing was mounted would look for it in vain. */
+static void
+note_hidden(const struct mrq_place *p)
+{
+	DIR *dir MRQ_CLEANUP(closedir) = opendir(p->mount_point);
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		mrq_log(MRQ_LOG_WARNING,
+			"mount point '%s' is not empty: what is in it stays hidden "
+			"until it is unmounted",
+			p->mount_point);
+		return;
+	}
+}
+
 enum mrq_status
 mrq_place_take(const struct mrq_place_wish *wish, struct mrq_place *ret,
 	       struct mrq_error *err)
@@ -422,5 +442,7 @@ mrq_place_take(const struct mrq_place_wish *wish, struct mrq_place *ret,
 	MRQ_TRY(check_nested(&mounts, ret, &source, &point, err));
 	MRQ_TRY(check_relation(ret, &source, &point, err));
 	MRQ_TRY(check_other_mounts(&mounts, ret, wish->shared, err));
-	return lock_source(ret, &source, wish->shared, err);
+	MRQ_TRY(lock_source(ret, &source, wish->shared, err));
+	note_hidden(ret);
+	return MRQ_OK;
 }

@@ -43,11 +43,14 @@ told "through the command" mq mount "$SRC" "$MNT" -o frob
 echo "# source and mount point"
 touch "$W/file"
 mkdir -p "$SRC/inside" "$MNT"
+ln -s loop "$W/loop"
 ln -s source/inside "$W/link"
 told "no source" fs "$W/none" "$MNT"
 told "source is a file" fs "$W/file" "$MNT"
 told "no mount point" fs "$SRC" "$W/none"
 told "mount point is a file" fs "$SRC" "$W/file"
+told "source is a loop" fs "$W/loop" "$MNT"
+told "source without a name" fs "" "$MNT"
 told "over itself" fs "$SRC" "$SRC"
 told "mount point inside the source" fs "$SRC" "$SRC/inside"
 told "the same through a link" fs "$SRC" "$W/link"
@@ -57,12 +60,75 @@ nothing_mounted
 echo "# authority and configuration"
 told "no authority" marquefs --state "$W/none" --config "$CONF" "$SRC" "$MNT"
 cp "$CONF" "$W/etc/good.conf"
-printf '[mount]\nfrob = 1\n' >>"$CONF"
-told "wrong configuration" fs "$SRC" "$MNT"
-cp "$W/etc/good.conf" "$CONF"
+
+# config WHAT LINES: with these added
+config()
+{
+	printf '%s\n' "$2" >>"$CONF"
+	told "$1" fs "$SRC" "$MNT"
+	cp "$W/etc/good.conf" "$CONF"
+	nothing_mounted
+}
+
+config "wrong configuration" $'[mount]\nfrob = 1'
+config "unknown section" $'[frob]\na = 1'
+config "no configuration at all" 'frob'
+config "value out of bounds" $'[mount]\nblock_size = 5000'
+config "unknown label of a folder" $'[labels]\ndirectory./ = Frob'
+config "unknown label of a user" $'[labels]\nuser.ann@example.org = Frob'
+config "unknown label of a program" $'[exempt]\nFrob = /usr/bin/git'
+config "audit log in no folder" $'[audit]\npath = '"$W/none/audit.log"
+chmod 646 "$CONF"
+told "configuration that others may write" fs "$SRC" "$MNT"
+chmod 644 "$CONF"
+
+# state WHAT COMMAND...: with a copy of the state that the command has changed, in folder $1
+state()
+{
+	rm -rf "$W/broken"
+	cp -a "$STATE" "$W/broken"
+	(cd "$W/broken" && "${@:2}") || die "$1: cannot be made"
+	told "$1" marquefs --state "$W/broken" --config "$CONF" "$SRC" "$MNT"
+	told "$1, to the command" marque --state "$W/broken" --config "$CONF" label list
+	nothing_mounted
+}
+
+spoil()
+{
+	printf 'no database' >"$1"
+}
+
+state "unreadable state" spoil authority.mdb
+state "empty state" truncate -s 0 authority.mdb
+state "state of another user" chown -R "$BOB" .
+state "state that others may read" chmod 644 authority.mdb
+state "state folder that others may write to" chmod 777 .
+told "state is a file" marquefs --state "$W/file" --config "$CONF" "$SRC" "$MNT"
+rm -rf "$W/broken"
 cp -a "$STATE" "$W/broken"
-for f in "$W"/broken/*.mdb; do printf 'no database' >"$f"; done
-told "unreadable state" marquefs --state "$W/broken" --config "$CONF" "$SRC" "$MNT"
+spoil "$W/broken/cache.mdb"
+told "foreign cache" marquefs --state "$W/broken" --config "$CONF" "$SRC" "$MNT"
+rm "$W/broken/cache.mdb"
+spoil "$W/broken/audit.log"
+told "foreign audit log" marquefs --state "$W/broken" --config "$CONF" "$SRC" "$MNT"
+equal "it is left as it is" 'no database' "$(cat "$W/broken/audit.log")"
+# shellcheck disable=SC2016
+told "read-only state" unshare -m sh -c \
+	'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" &&
+	exec marquefs --state "$0" --config "$1" "$2" "$3"' "$STATE" "$CONF" "$SRC" "$MNT"
+key=$W/etc/machine.key
+mv "$key" "$W/key"
+told "no machine key" fs "$SRC" "$MNT"
+[ ! -e "$key" ] || die "another key was made in its place"
+head -c 32 /dev/urandom >"$key"
+chmod 600 "$key"
+told "another machine's key" fs "$SRC" "$MNT"
+: >"$key"
+told "empty machine key" fs "$SRC" "$MNT"
+mv "$W/key" "$key"
+chmod 644 "$key"
+told "machine key that others may read" fs "$SRC" "$MNT"
+chmod 600 "$key"
 nothing_mounted
 
 echo "# the device"
@@ -73,6 +139,12 @@ told "no /dev/fuse" unshare -m sh -c \
 nothing_mounted
 
 echo "# a mount, and others beside it"
+echo below >"$MNT/below"
+told "mount point with something in it" fs "$SRC" "$MNT"
+[ ! -e "$MNT/below" ] || die "what is below shows"
+share_umount
+equal "it is there afterwards" below "$(cat "$MNT/below")"
+rm "$MNT/below"
 share_mount
 echo one >"$MNT/one" || die "cannot write"
 mkdir "$MNT/folder" "$W/other" "$W/more"
@@ -119,6 +191,9 @@ echo "# signals"
 printf '[mount]\nfrob = 1\n' >>"$CONF"
 share_call '{"verb":"reload"}' | jq -r .status
 kill -HUP "$pid"
+cp "$W/etc/good.conf" "$CONF"
+printf '[labels]\ndirectory./ = Frob\n' >>"$CONF"
+share_call '{"verb":"reload"}' | jq -r .status
 cp "$W/etc/good.conf" "$CONF"
 equal "a wrong configuration changes nothing" one "$(cat "$MNT/one")"
 kill -HUP "$pid"
