@@ -165,6 +165,19 @@ removes(const struct change *c)
 	return !c->to || c->to->protection == MRQ_LABEL_REMOVES;
 }
 
+/** Nothing to do, which is no refusal; a mount tells it by the sentence. */
+static enum mrq_status
+not_protected(const struct change *c, struct mrq_error *err)
+{
+	struct mrq_error why = { 0 };
+	enum mrq_status st =
+		mrq_fail(&why, MRQ_E_PLAIN, "'%s' is not protected", c->path);
+	mrq_refusals_note(c->file->session->refusals, c->caller->uid, c->path, &why);
+	if (err)
+		*err = why;
+	return st;
+}
+
 static enum mrq_protected_by
 protected_by(const struct change *c)
 {
@@ -249,13 +262,12 @@ mrq_file_label_set(struct mrq_file *file, const struct mrq_caller *caller,
 		st = check_change(&c, &why);
 	if (st != MRQ_OK)
 		return change_refused(&c, &why, err);
+	if (mrq_file_kind_get(file) != MRQ_FILE_PROTECTED && removes(&c))
+		return not_protected(&c, err);
 	if (mrq_file_kind_get(file) != MRQ_FILE_PROTECTED)
-		return removes(&c) ? mrq_fail(err, MRQ_E_PLAIN, "'%s' is not protected",
-					      path)
-				   : mrq_fail(err, MRQ_E_UNSUPPORTED,
-					      "'%s' is plain and must be rewritten to "
-					      "be protected",
-					      path);
+		return mrq_fail(err, MRQ_E_UNSUPPORTED,
+				"'%s' is plain and must be rewritten to be protected",
+				path);
 	if (options->new_key)
 		return mrq_fail(err, MRQ_E_UNSUPPORTED,
 				"'%s' must be rewritten to get a new key", path);
@@ -460,7 +472,7 @@ static enum mrq_status
 protects_nothing(const struct change *c, struct mrq_error *err)
 {
 	if (mrq_file_kind_get(c->file) != MRQ_FILE_PROTECTED)
-		return mrq_fail(err, MRQ_E_PLAIN, "'%s' is not protected", c->path);
+		return not_protected(c, err);
 	return mrq_fail(err, MRQ_E_INVAL,
 			"label '%s' takes protection away: '%s' gets no new key "
 			"with it; set the label alone",
