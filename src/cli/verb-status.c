@@ -83,7 +83,6 @@ put_json(const struct status *s, struct mrq_error *err)
 	mrq_json_out_text(&out, "MainLabelName", or_null(s->main_name));
 	mrq_json_out_text(&out, "SubLabelId", or_null(s->sub_id));
 	mrq_json_out_text(&out, "SubLabelName", or_null(s->sub_name));
-	mrq_json_out_text(&out, "LabelingMethod", member(s, "method"));
 	mrq_json_out_text(&out, "LabelDate",
 			  s->labelled ? member(s, "published") : NULL);
 	mrq_json_out_bool(&out, "IsRMSProtected", s->protected);
@@ -106,7 +105,6 @@ put_csv(const struct status *s, bool head)
 		s->main_name,
 		s->sub_id,
 		s->sub_name,
-		member(s, "method"),
 		s->labelled ? member(s, "published") : NULL,
 		s->protected ? "True" : "False",
 		member(s, "template_id"),
@@ -119,7 +117,7 @@ put_csv(const struct status *s, bool head)
 
 	if (head)
 		(void)fputs("FileName,IsLabeled,MainLabelId,MainLabelName,SubLabelId,"
-			    "SubLabelName,LabelingMethod,LabelDate,IsRMSProtected,"
+			    "SubLabelName,LabelDate,IsRMSProtected,"
 			    "RMSTemplateId,RMSTemplateName,RMSOwner,RMSIssuer,"
 			    "ContentId\r\n",
 			    stdout);
