@@ -67,6 +67,32 @@ ask_provider(struct mrq_file *file, const struct mrq_identity *who, int64_t now,
 				     mrq_clock_monotonic_ns() + ASK_NS, ret, err);
 }
 
+/** The authority has verified the licence just now: here it is only read. */
+static void
+record_fetched(struct mrq_file *file, const struct mrq_container_facts *facts,
+	       const char *mail, const struct mrq_use_licence *use)
+{
+	struct mrq_licence *l MRQ_CLEANUP(mrq_licence_free) = NULL;
+	char *json MRQ_CLEANUP(free) = NULL;
+	size_t len = 0, json_len = 0;
+	const char *pl = mrq_container_licence(file->container, &len);
+	struct mrq_audit_record r = {
+		.event = MRQ_AUDIT_LICENCE,
+		.content_id = use->content_id,
+		.label_after = use->label_id,
+		.template_id = use->template_id,
+		.owner = facts->owner,
+	};
+	if (pl &&
+	    mrq_jws_peek(pl, len, MRQ_LICENCE_TYP, NULL, &json, &json_len, NULL) ==
+		    MRQ_OK &&
+	    mrq_licence_decode(json, json_len, &l, NULL) == MRQ_OK) {
+		r.issuer = l->issuer;
+		r.published = l->created;
+	}
+	mrq_session_record_licence(file->session, mail, r);
+}
+
 static enum mrq_status
 find_use(struct mrq_file *file, const struct mrq_identity *who, uint64_t epoch,
 	 int64_t now, struct mrq_access *ret, struct mrq_error *err)
@@ -90,8 +116,7 @@ find_use(struct mrq_file *file, const struct mrq_identity *who, uint64_t epoch,
 	mrq_use_licence_wipe(&ret->use);
 	MRQ_TRY(ask_provider(file, who, now, &ret->use, err));
 	keep(s, who->mail, facts.licence_digest, &ret->use, now);
-	mrq_session_record_licence(s, MRQ_AUDIT_LICENCE, who->mail,
-				   &ret->use.content_id, &ret->use.label_id);
+	record_fetched(file, &facts, who->mail, &ret->use);
 	return MRQ_OK;
 }
 
@@ -241,6 +266,8 @@ audit_decision(struct mrq_file *file, const struct mrq_caller *caller,
 		.file_id = facts.file_id,
 		.content_id = facts.content_id,
 		.label_before = facts.label_id,
+		.template_id = a->use.template_id,
+		.owner = facts.owner,
 		.reason = d->granted ? NULL : why->msg,
 	};
 	mrq_access_describe(a, &r);
@@ -269,6 +296,7 @@ refuse(struct mrq_file *file, const struct mrq_caller *caller,
 		.file_id = facts.file_id,
 		.content_id = facts.content_id,
 		.label_before = facts.label_id,
+		.owner = facts.owner,
 		.request = mrq_request_name(request),
 		.status = why->status,
 		.reason = why->msg,

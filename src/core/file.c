@@ -203,6 +203,8 @@ audit_create(struct mrq_file *f, const struct mrq_caller *caller, const char *ma
 		.file_id = facts.file_id,
 		.content_id = facts.content_id,
 		.label_after = facts.label_id,
+		.owner = mail,
+		.issuer = mail,
 		.granted = true,
 		.ground = mrq_ground_name(MRQ_GROUND_OWNER),
 	};

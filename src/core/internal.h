@@ -103,9 +103,8 @@ mrq_session_record(struct mrq_session *s, const struct mrq_caller *caller,
 		   struct mrq_audit_record record, enum mrq_audit_durability how,
 		   struct mrq_error *err);
 /** A licence was made (PUBLISH) or fetched (LICENCE) for mail: it is this process that did. */
-void mrq_session_record_licence(struct mrq_session *s, enum mrq_audit_event event,
-				const char *mail, const struct mrq_guid *content_id,
-				const struct mrq_guid *label_id);
+void mrq_session_record_licence(struct mrq_session *s, const char *mail,
+				struct mrq_audit_record record);
 
 struct mrq_file {
 	struct mrq_session *session;

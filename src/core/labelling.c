@@ -46,8 +46,16 @@ mrq_session_publish(struct mrq_session *s, const struct mrq_publish_request *req
 	if (!ret->minted)
 		return MRQ_OK;
 	atomic_fetch_add(&s->counters.published, 1);
-	mrq_session_record_licence(s, MRQ_AUDIT_PUBLISH, request->issuer,
-				   &ret->content_id, &ret->label_id);
+	struct mrq_audit_record r = {
+		.event = MRQ_AUDIT_PUBLISH,
+		.content_id = ret->content_id,
+		.label_after = ret->label_id,
+		.template_id = request->template_id,
+		.owner = request->owner,
+		.issuer = request->issuer,
+		.published = mrq_session_now(s),
+	};
+	mrq_session_record_licence(s, request->issuer, r);
 	return MRQ_OK;
 }
 
@@ -201,6 +209,9 @@ mrq_file_relabel(struct mrq_file *file, const struct mrq_caller *caller,
 	r.content_id = after.content_id;
 	r.label_before = before.label_id;
 	r.label_after = after.label_id;
+	r.template_id = request->template_id;
+	r.owner = after.owner;
+	r.issuer = request->issuer;
 	r.granted = st == MRQ_OK;
 	r.status = st;
 	r.reason = st == MRQ_OK ? reason : why.msg;

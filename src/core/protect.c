@@ -411,7 +411,8 @@ copy_content(struct mrq_file *from, struct mrq_container *to, int to_fd,
 /** One record of a file that is written anew: the change, and the decision that granted it. */
 static enum mrq_status
 record_conversion(const struct change *c, enum mrq_audit_event event,
-		  const struct mrq_container_facts *after, struct mrq_error *err)
+		  const struct mrq_container_facts *after,
+		  const struct mrq_publish_request *as, struct mrq_error *err)
 {
 	struct mrq_session *s = c->file->session;
 	struct mrq_program_info program = c->access.program;
@@ -425,6 +426,9 @@ record_conversion(const struct change *c, enum mrq_audit_event event,
 	r.content_id = after->content_id;
 	r.label_before = c->licence ? c->licence->label_id : r.label_before;
 	r.label_after = after->label_id;
+	r.template_id = as->template_id;
+	r.owner = as->owner;
+	r.issuer = as->issuer;
 	r.granted = true;
 	r.reason = c->options->justification;
 	return mrq_session_record(s, c->caller, c->mail, &program, r, MRQ_AUDIT_KERNEL,
@@ -448,7 +452,7 @@ convert_protect(struct change *c, const struct mrq_publish_request *request, int
 	struct mrq_container_facts facts;
 	mrq_container_facts_get(to, &facts);
 	mrq_sequences_note(s->sequences, &facts.file_id, facts.sequence, true);
-	return record_conversion(c, MRQ_AUDIT_PROTECT, &facts, err);
+	return record_conversion(c, MRQ_AUDIT_PROTECT, &facts, request, err);
 }
 
 static enum mrq_status
@@ -463,7 +467,10 @@ convert_unprotect(struct change *c, int new_fd, struct mrq_error *err)
 	mrq_container_facts_get(c->file->container, &facts);
 	facts.label_id = (struct mrq_guid){ { 0 } };
 	/* before, not after: from here on there is plaintext */
-	MRQ_TRY(record_conversion(c, MRQ_AUDIT_UNPROTECT, &facts, err));
+	struct mrq_publish_request was;
+	keep_request(c, &was);
+	was.issuer = c->licence->issuer;
+	MRQ_TRY(record_conversion(c, MRQ_AUDIT_UNPROTECT, &facts, &was, err));
 	return copy_content(c->file, NULL, new_fd, err);
 }
 

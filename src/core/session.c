@@ -490,24 +490,25 @@ mrq_session_record(struct mrq_session *s, const struct mrq_caller *caller,
 	record.program = *program->path ? program->path : NULL;
 	record.program_digest = *program->digest ? program->digest : NULL;
 	record.program_kind = program->kind;
+	struct mrq_policy_ref *policy MRQ_CLEANUP(mrq_policy_unref) =
+		mrq_session_policy(s);
+	const struct mrq_label *after =
+		policy ? mrq_label_find(policy->set->labels, policy->set->n_labels,
+					&record.label_after)
+		       : NULL;
+	record.label_name = after ? after->name : NULL;
 	return mrq_audit_append(s->audit, &record, how, err);
 }
 
 void
-mrq_session_record_licence(struct mrq_session *s, enum mrq_audit_event event,
-			   const char *mail, const struct mrq_guid *content_id,
-			   const struct mrq_guid *label_id)
+mrq_session_record_licence(struct mrq_session *s, const char *mail,
+			   struct mrq_audit_record record)
 {
 	struct mrq_caller self = mrq_caller_self();
 	struct mrq_program_info program = { .login_uid = (uid_t)-1 };
-	struct mrq_audit_record r = {
-		.event = event,
-		.content_id = *content_id,
-		.label_after = *label_id,
-		.granted = true,
-	};
-	enum mrq_status ignored =
-		mrq_session_record(s, &self, mail, &program, r, MRQ_AUDIT_KERNEL, NULL);
+	record.granted = true;
+	enum mrq_status ignored = mrq_session_record(s, &self, mail, &program, record,
+						     MRQ_AUDIT_KERNEL, NULL);
 	(void)ignored;
 }
 

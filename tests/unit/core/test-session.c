@@ -577,6 +577,9 @@ test_a_change_is_one_record(void **state)
 	EXPECT_ONE("label", "\"result\":\"granted\"", "\"request\":\"relabel\"",
 		   "\"ground\":\"owner\"", "\"label_before\":\"", "\"label_after\":\"",
 		   "\"reason\":\"because\"", "\"principal\":\"ann@example.org\"");
+	EXPECT_ONE("label", "\"label_name\":\"Confidential/All Employees\"",
+		   "\"template_id\":\"", "\"owner\":\"ann@example.org\"",
+		   "\"issuer\":\"ann@example.org\"");
 	check_ok(mrq_file_rewrap(f, &root, "/a.txt", NULL), NULL);
 	EXPECT_ONE("rewrap", "\"result\":\"granted\"");
 	check_ok(mrq_file_protect(f, &ann, &p, &spoken, "/a.txt", NULL), NULL);
@@ -584,6 +587,12 @@ test_a_change_is_one_record(void **state)
 	check_ok(convert(w, f, ANN, MRQ_CONVERT_UNPROTECT, &spoken), NULL);
 	EXPECT_ONE("unprotect", "\"ground\":\"owner\"", "\"reason\":\"because\"");
 	assert_int_equal(records_of(w, NULL).n, 4);
+	struct records of = records_of(w, "licence");
+	assert_non_null(strstr(of.last, "\"issuer\":\"ann@example.org\""));
+	assert_non_null(strstr(of.last, "\"published\":\""));
+	of = records_of(w, "publish");
+	assert_non_null(strstr(of.last, "\"owner\":\"ann@example.org\""));
+	assert_non_null(strstr(of.last, "\"published\":\""));
 	check_ok(convert(w, f, ANN, MRQ_CONVERT_PROTECT, &spoken), NULL);
 	assert_int_equal(records_of(w, "protect").n, 2);
 	assert_int_equal(records_of(w, NULL).n, 5);
