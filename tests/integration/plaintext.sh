@@ -7,7 +7,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/lib/share.sh
 . "$here/../lib/share.sh"
 
-need gcore sqlite3 vim
+need python3 sqlite3 vim
 share_begin
 ldd "$(command -v marquefs)" | grep -q libasan &&
 	skip "the memory of a program under a sanitizer is too much to dump"
@@ -24,36 +24,49 @@ for name in sys.argv[1:]:
 END
 chmod 600 "$W/prefix" "$W/control"
 
-# search FILE: finds of what is in it; the file itself is not looked at
+# search FILE: finds of what is in it; the file itself is not looked at.  Of the machine's temporary
+# folders what is new since the test began.
 search()
 {
 	local places=("$SRC" "$STATE" "$W/etc" "$W/home" "$W/tmp" "$W/daemon.log" /run/marque)
 	[ -e "$W/core" ] && places+=("$W/core")
+	mapfile -d '' -t -O ${#places[@]} places < <(find /tmp /var/tmp /dev/shm -xdev -path "$W" -prune \
+		-o -type f -user root -newer "$W/prefix" -size -4096k -print0 2>/dev/null)
 	python3 "$here/../lib/search.py" "$1" "${places[@]}" 2>"$W/searched"
 }
 
-# dump: the daemon's memory.  It is not dumpable and root may trace it nevertheless.
+# dump: the daemon's memory, with the pages of keys, which core dumps leave out.
 dump()
 {
-	rm -f "$W"/core*
-	gcore -o "$W/core" "$(share_pid)" >"$W/gcore" 2>&1
-	mv "$W"/core.* "$W/core" 2>/dev/null || {
-		tail -n 3 "$W/gcore" >&2
+	[ "$(python3 "$here/../lib/dump.py" "$(share_pid)" "$W/core")" -gt 1000000 ] ||
 		die "cannot dump the daemon's memory"
-	}
+}
+
+# keys: those of AES that the dump holds
+keys()
+{
+	python3 "$here/../lib/dump.py" --keys "$W/core" || die "cannot look for keys"
 }
 
 # The control: in the clear in each place, and in the daemon's memory, it is found.
 control=$(cat "$W/control")
+outside=$(mktemp) || die "no temporary file"
 for place in "$SRC" "$STATE" "$W/tmp" "$W/home"; do
 	echo "a $control b" >"$place/control"
 done
+echo "a $control b" >"$outside"
 python3 -c "import base64,sys; print(base64.b64encode(b'ab' + sys.argv[1].encode()).decode())" \
 	"$control" >"$SRC/control64"
-equal "the search finds a control planted in five places" 5 "$(search "$W/control" | wc -l)"
-rm "$SRC/control" "$SRC/control64" "$STATE/control" "$W/tmp/control" "$W/home/control"
+equal "the search finds a control planted in six places" 6 "$(search "$W/control" | wc -l)"
+rm "$outside" "$SRC/control" "$SRC/control64" "$STATE/control" "$W/tmp/control" "$W/home/control"
+works "a name that a database keeps in the clear" \
+	mq authority group add "$control@$ORG"
+[ "$(search "$W/control" | grep -c '/authority.mdb at')" -gt 0 ] || die "the databases are not searched"
+ok "the search finds it in the database"
 share_umount
 share_mount
+dump
+keys >"$W/keys.before"
 
 # The markers, by ordinary programs; the processes that know them have ended afterwards.
 TMPDIR=$W/tmp as "$ALICE" python3 - "$MNT/work" 3<"$W/prefix" <<'END' || die "cannot plant"
@@ -105,11 +118,14 @@ equal "through the mount the markers are there" 34 "$found"
 works "unprotected files are not made" test "$(getfattr -n user.marque.label --only-values "$MNT/work/sorted" \
 	2>/dev/null)" = General
 
-# With a handle open the daemon has to know; a control for the dump.
+# With a handle open the daemon has to know: a control for the dump, and the file's keys in it.
 opener_start A "$ALICE"
 ask A "hold $MNT/work/small-0" >&2
 dump
-note "while a file is open: $(search "$W/prefix" | wc -l) finds"
+keys | comm -13 "$W/keys.before" - >"$W/keys.open"
+note "while a file is open: $(search "$W/prefix" | wc -l) finds, $(wc -l <"$W/keys.open") keys"
+[ -s "$W/keys.open" ] || die "there is no key in the daemon's memory while a file is open"
+ok "the search finds keys of files in the daemon's memory"
 opener_end A
 share_call '{"verb":"flush"}' >&2 || die "flush"
 sleep 6
@@ -123,16 +139,12 @@ cat "$W/found" "$W/searched" >&2
 [ "$(sed -n 's/searched //p' "$W/searched")" -gt 10000000 ] || die "hardly anything was searched"
 equal "none of 200 is behind the mount, in state, log or memory" 0 "$(wc -l <"$W/found")"
 
-# Keys: what the state seals is not in memory in the clear where nobody needs it; the machine key is
-# in its file alone.
-python3 - "$W/etc/machine.key" "$W/core" "$STATE" "$SRC" <<'END' >"$W/keys" || die "cannot search for keys"
+# Keys: those of files, and the machine's, are in no file; of the machine's nothing is in memory.
+cat >"$W/keys.py" <<'END'
 import os, sys
-raw = open(sys.argv[1], "rb").read()
-pieces = {raw[:32], bytes(raw.strip())[:32]}
-try:
-    pieces.add(bytes.fromhex(raw.decode().strip())[:32])
-except ValueError:
-    pass
+needles = {bytes.fromhex(line) for line in open(sys.argv[1]) if line.strip()}
+assert needles
+needles |= {n.hex().encode() for n in needles}
 def files(path):
     if os.path.isfile(path):
         yield path
@@ -140,13 +152,42 @@ def files(path):
         yield from (os.path.join(folder, n) for n in names)
 for top in sys.argv[2:]:
     for path in files(top):
-        data = open(path, "rb").read()
-        if any(p in data for p in pieces):
-            print(path)
+        with open(path, "rb") as file:
+            data = file.read()
+        for n in needles:
+            if n in data:
+                print(path)
 END
-equal "the machine's key is nowhere else" 0 "$(wc -l <"$W/keys")"
+od -An -v -tx1 "$W/etc/machine.key" | tr -d ' \n' >"$W/keys.machine"
+equal "the machine's key is found where it is" "$W/etc/machine.key" \
+	"$(python3 "$W/keys.py" "$W/keys.machine" "$W/etc")"
+equal "the machine's key is nowhere else" '' \
+	"$(python3 "$W/keys.py" "$W/keys.machine" "$W/core" "$STATE" "$SRC" "$W/tmp" "$W/home")"
+equal "no key of a file is in a file" '' \
+	"$(python3 "$W/keys.py" "$W/keys.open" "$STATE" "$SRC" "$W/etc" "$W/tmp" "$W/home" "$W/daemon.log")"
 
 share_umount
 rm "$W/core"
 search "$W/prefix" >"$W/found"
-equal "nor after the unmount" 0 "$(wc -l <"$W/found")"
+equal "nor is a marker anywhere after the unmount" 0 "$(wc -l <"$W/found")"
+
+# A file stays attached for a while after its close; when it is gone, so are its keys.  Another file of
+# the same licence comes first, and with it what OpenSSL keeps for itself.
+share_mount
+opener_start B "$ALICE"
+ask B "hold $MNT/work/small-6" >&2
+dump
+keys >"$W/keys.before"
+opener_start C "$ALICE"
+ask C "hold $MNT/work/small-0" >&2
+dump
+keys | comm -13 "$W/keys.before" - >"$W/keys.one"
+[ -s "$W/keys.one" ] || die "there is no key of the file in memory while it is open"
+opener_end C
+rm "$MNT/work/small-0"
+share_call '{"verb":"flush"}' >&2 || die "flush"
+sleep 2
+dump
+equal "no key of a file that is gone is in memory" '' "$(python3 "$W/keys.py" "$W/keys.one" "$W/core")"
+opener_end B
+share_umount

@@ -84,7 +84,11 @@ for path in files(sys.argv[2:]):
         print(f"the name {path}")
     if not os.path.isfile(path):
         continue
-    with open(path, "rb") as file:
+    try:
+        file = open(path, "rb")
+    except FileNotFoundError:  # of others, in a temporary folder
+        continue
+    with file:
         for start, length in extents(file):
             file.seek(start)
             data = file.read(length)
