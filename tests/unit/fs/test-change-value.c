@@ -91,8 +91,8 @@ each_mistake_is_refused(void **state)
 		"{\"grants\":[{\"rights\":\"viewer\"}]}",
 		"{\"grants\":[{\"who\":\"a@b.c\",\"rights\":\"everything\"}]}",
 		"{\"grants\":[1]}",
-		"{\"grants\":[{\"who\":\"a@b.c\",\"rights\":\"viewer\"}],\"expires\":"
-		"\"soon\"}",
+		("{\"grants\":[{\"who\":\"a@b.c\",\"rights\":\"viewer\"}],"
+		 "\"expires\":\"soon\"}"),
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
