@@ -53,15 +53,10 @@ keep(struct mrq_session *s, const char *mail, const uint8_t *digest,
 }
 
 static enum mrq_status
-ask_provider(struct mrq_file *file, const struct mrq_identity *who, int64_t now,
-	     struct mrq_use_licence *ret, struct mrq_error *err)
+ask_provider(struct mrq_session *s, const void *pl, size_t len,
+	     const struct mrq_identity *who, int64_t now, struct mrq_use_licence *ret,
+	     struct mrq_error *err)
 {
-	struct mrq_session *s = file->session;
-	size_t len = 0;
-	const void *pl = mrq_container_licence(file->container, &len);
-	if (!pl)
-		return mrq_fail(err, MRQ_E_DAMAGED, "'%s' holds no whole licence",
-				file->what);
 	atomic_fetch_add(&s->counters.used, 1);
 	return s->provider->ops->use(s->provider, pl, len, who, now,
 				     mrq_clock_monotonic_ns() + ASK_NS, ret, err);
@@ -69,28 +64,26 @@ ask_provider(struct mrq_file *file, const struct mrq_identity *who, int64_t now,
 
 /** The authority has verified the licence just now: here it is only read. */
 static void
-record_fetched(struct mrq_file *file, const struct mrq_container_facts *facts,
+record_fetched(struct mrq_session *s, const void *pl, size_t len, const char *owner,
 	       const char *mail, const struct mrq_use_licence *use)
 {
 	struct mrq_licence *l MRQ_CLEANUP(mrq_licence_free) = NULL;
 	char *json MRQ_CLEANUP(free) = NULL;
-	size_t len = 0, json_len = 0;
-	const char *pl = mrq_container_licence(file->container, &len);
+	size_t json_len = 0;
 	struct mrq_audit_record r = {
 		.event = MRQ_AUDIT_LICENCE,
 		.content_id = use->content_id,
 		.label_after = use->label_id,
 		.template_id = use->template_id,
-		.owner = facts->owner,
+		.owner = owner,
 	};
-	if (pl &&
-	    mrq_jws_peek(pl, len, MRQ_LICENCE_TYP, NULL, &json, &json_len, NULL) ==
+	if (mrq_jws_peek(pl, len, MRQ_LICENCE_TYP, NULL, &json, &json_len, NULL) ==
 		    MRQ_OK &&
 	    mrq_licence_decode(json, json_len, &l, NULL) == MRQ_OK) {
 		r.issuer = l->issuer;
 		r.published = l->created;
 	}
-	mrq_session_record_licence(file->session, mail, r);
+	mrq_session_record_licence(s, mail, r);
 }
 
 static enum mrq_status
@@ -114,9 +107,13 @@ find_use(struct mrq_file *file, const struct mrq_identity *who, uint64_t epoch,
 	}
 	ret->cached = false;
 	mrq_use_licence_wipe(&ret->use);
-	MRQ_TRY(ask_provider(file, who, now, &ret->use, err));
+	/* Somebody may relabel meanwhile: the digest is that of the licence that is asked for. */
+	size_t len = 0;
+	void *pl MRQ_CLEANUP(free) = NULL;
+	MRQ_TRY(mrq_container_licence_copy(file->container, &pl, &len, &facts, err));
+	MRQ_TRY(ask_provider(s, pl, len, who, now, &ret->use, err));
 	keep(s, who->mail, facts.licence_digest, &ret->use, now);
-	record_fetched(file, &facts, who->mail, &ret->use);
+	record_fetched(s, pl, len, facts.owner, who->mail, &ret->use);
 	return MRQ_OK;
 }
 

@@ -39,9 +39,8 @@ licence_of(struct mrq_session *s, struct mrq_container *c, bool *ret_verified,
 	   struct mrq_licence **ret, struct mrq_error *err)
 {
 	size_t len = 0;
-	const char *pl = mrq_container_licence(c, &len);
-	if (!pl)
-		return mrq_fail(err, MRQ_E_DAMAGED, "there is no whole licence");
+	void *pl MRQ_CLEANUP(free) = NULL;
+	MRQ_TRY(mrq_container_licence_copy(c, &pl, &len, NULL, err));
 	*ret_verified = s->authority != NULL;
 	if (s->authority)
 		return mrq_licence_verify(pl, len, lookup_key, s, ret, err);

@@ -144,12 +144,9 @@ mrq_session_admin_use(struct mrq_file *file, struct mrq_use_licence *ret,
 {
 	struct mrq_session *s = file->session;
 	struct mrq_container_facts facts;
-	mrq_container_facts_get(file->container, &facts);
 	size_t len = 0;
-	const void *pl = mrq_container_licence(file->container, &len);
-	if (!pl)
-		return mrq_fail(err, MRQ_E_DAMAGED, "'%s' holds no whole licence",
-				file->what);
+	void *pl MRQ_CLEANUP(free) = NULL;
+	MRQ_TRY(mrq_container_licence_copy(file->container, &pl, &len, &facts, err));
 	struct mrq_identity owner = { .member = true };
 	memcpy(owner.mail, facts.owner, sizeof(owner.mail));
 	atomic_fetch_add(&s->counters.used, 1);

@@ -31,10 +31,8 @@ static enum mrq_status
 load_licence(struct mrq_file *file, struct mrq_licence **ret, struct mrq_error *err)
 {
 	size_t len = 0;
-	const char *pl = mrq_container_licence(file->container, &len);
-	if (!pl)
-		return mrq_fail(err, MRQ_E_DAMAGED, "'%s' holds no whole licence",
-				file->what);
+	void *pl MRQ_CLEANUP(free) = NULL;
+	MRQ_TRY(mrq_container_licence_copy(file->container, &pl, &len, NULL, err));
 	return mrq_licence_verify(pl, len, lookup_key, file->session, ret, err);
 }
 
@@ -586,12 +584,9 @@ adopt(struct mrq_file *moved, struct mrq_file *target,
       const struct mrq_content_key *key, struct mrq_error *err)
 {
 	struct mrq_container_facts f;
-	mrq_container_facts_get(target->container, &f);
 	size_t len = 0;
-	const void *pl = mrq_container_licence(target->container, &len);
-	if (!pl)
-		return mrq_fail(err, MRQ_E_DAMAGED, "'%s' holds no whole licence",
-				target->what);
+	void *pl MRQ_CLEANUP(free) = NULL;
+	MRQ_TRY(mrq_container_licence_copy(target->container, &pl, &len, &f, err));
 	struct mrq_container_protection p = {
 		.content_id = f.content_id,
 		.label_id = f.label_id,

@@ -364,6 +364,29 @@ mrq_container_licence(struct mrq_container *c, size_t *ret_len)
 	return licence;
 }
 
+enum mrq_status
+mrq_container_licence_copy(struct mrq_container *c, void **ret, size_t *ret_len,
+			   struct mrq_container_facts *ret_facts, struct mrq_error *err)
+{
+	enum mrq_status status = MRQ_OK;
+	uint8_t *copy = NULL;
+
+	pthread_rwlock_rdlock(&c->state);
+	if (c->licence)
+		status = copy_licence(c->licence, c->hdr.licence_len, &copy, err);
+	if (copy) {
+		*ret = copy;
+		*ret_len = c->hdr.licence_len;
+		if (ret_facts)
+			facts_of(&c->hdr, ret_facts);
+	}
+	pthread_rwlock_unlock(&c->state);
+	if (status == MRQ_OK && !copy)
+		return mrq_fail(err, MRQ_E_DAMAGED, "'%s' holds no whole licence",
+				c->what);
+	return status;
+}
+
 /* Keys of a container, when the content key is its licence's. */
 static enum mrq_status
 keys_unwrap(const struct mrq_container *c, const struct mrq_content_key *ck,

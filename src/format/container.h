@@ -104,8 +104,17 @@ MRQ_MUST_CHECK enum mrq_status mrq_container_facts_load(int fd, const char *what
 void mrq_container_facts_get(struct mrq_container *c, struct mrq_container_facts *ret);
 /**
  * The licence bytes, valid until the next protection change or free; SHA-256 checked.
+ * Only for who knows that no other thread changes the protection.
  */
 const void *mrq_container_licence(struct mrq_container *c, size_t *ret_len);
+/**
+ * A copy of the licence bytes, for free(), with the facts of the same moment (ret_facts may
+ * be NULL).  MRQ_E_DAMAGED when the header holds no whole licence; MRQ_E_NOMEM.
+ */
+MRQ_MUST_CHECK enum mrq_status
+mrq_container_licence_copy(struct mrq_container *c, void **ret, size_t *ret_len,
+			   struct mrq_container_facts *ret_facts,
+			   struct mrq_error *err);
 
 /**
  * Unlock with the content key: unwraps the data key, checks commitment, header MAC,

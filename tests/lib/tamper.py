@@ -25,7 +25,7 @@ def put(folder, name, data):
 
 
 def flip(data, bit):
-    copy = bytearray(data)
+    copy = bytearray(data.ljust(bit // 8 + 1, b"\0"))  # past its end a file is zeros
     copy[bit // 8] ^= 1 << (bit % 8)
     return bytes(copy)
 
