@@ -86,13 +86,25 @@ mrq_attach_get(struct mrq_fs *fs, struct mrq_inode *ino, struct mrq_file **ret,
 	return MRQ_OK;
 }
 
-void
-mrq_attach_adopt(struct mrq_inode *ino, struct mrq_file *file)
+enum mrq_status
+mrq_attach_adopt(struct mrq_fs *fs, struct mrq_inode *ino, struct mrq_file *file,
+		 struct mrq_error *err)
 {
+	enum mrq_status st = MRQ_OK;
+	(void)pthread_rwlock_wrlock(&ino->io);
 	(void)pthread_mutex_lock(&ino->lock);
-	ino->file = file;
+	bool first = !ino->file;
+	if (first)
+		ino->file = file;
 	ino->users++;
 	(void)pthread_mutex_unlock(&ino->lock);
+	/* Who opened the name before it had a label found it empty. */
+	if (!first)
+		st = mrq_attach_replace(ino, file, err);
+	(void)pthread_rwlock_unlock(&ino->io);
+	if (st != MRQ_OK)
+		mrq_attach_put(fs, ino);
+	return st;
 }
 
 struct mrq_file *

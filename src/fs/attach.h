@@ -20,8 +20,14 @@
 MRQ_MUST_CHECK enum mrq_status mrq_attach_get(struct mrq_fs *fs, struct mrq_inode *ino,
 					      struct mrq_file **ret,
 					      struct mrq_error *err);
-/** As mrq_attach_get for a file just made by mrq_file_create, which becomes the inode's. */
-void mrq_attach_adopt(struct mrq_inode *ino, struct mrq_file *file);
+/**
+ * As mrq_attach_get for a file just made by mrq_file_create, which becomes the inode's; on failure it
+ * stays the caller's.
+ */
+MRQ_MUST_CHECK enum mrq_status mrq_attach_adopt(struct mrq_fs *fs,
+						struct mrq_inode *ino,
+						struct mrq_file *file,
+						struct mrq_error *err);
 /** As mrq_attach_get when it is attached already, else NULL. */
 struct mrq_file *mrq_attach_peek(struct mrq_inode *ino);
 /** Begin to change something of the backing inode without attaching (mode, names, ...). */

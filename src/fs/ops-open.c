@@ -98,25 +98,29 @@ make_backing(const struct mrq_call *call, const struct mrq_inode *parent,
 				    mode & 07777));
 }
 
-/** From a backing file just made (fd, taken over on success) to an inode with its file. */
+/** From a backing file just made to an inode with its file.  *fd is -1 once that file has it. */
 static enum mrq_status
-adopt(const struct mrq_call *call, struct mrq_inode *parent, const char *name, int fd,
+adopt(const struct mrq_call *call, struct mrq_inode *parent, const char *name, int *fd,
       const char *path, struct mrq_inode **ret, struct mrq_error *err)
 {
 	struct mrq_fs *fs = call->fs;
 	struct stat st;
 	struct mrq_file *file;
-	int handle MRQ_CLEANUP(mrq_close) = mrq_path_reopen(fd, O_PATH);
+	int handle MRQ_CLEANUP(mrq_close) = mrq_path_reopen(*fd, O_PATH);
 	if (handle < 0 || fstat(handle, &st) < 0)
 		return mrq_fail_errno(err, errno);
-	MRQ_TRY(mrq_file_create(fs->session, fd, &call->who, path, &file, err));
+	MRQ_TRY(mrq_file_create(fs->session, *fd, &call->who, path, &file, err));
+	*fd = -1;
 	bool unnamed = strcmp(name, "/") == 0;
 	enum mrq_status s = mrq_table_intern(fs->table, MRQ_STEAL_FD(handle), &st,
 					     unnamed ? NULL : parent, name, ret, err);
-	if (s == MRQ_OK)
-		mrq_attach_adopt(*ret, file);
-	else
-		mrq_file_free(file); /* with fd */
+	if (s == MRQ_OK) {
+		s = mrq_attach_adopt(fs, *ret, file, err);
+		if (s != MRQ_OK)
+			mrq_inode_unref(fs, *ret, 1);
+	}
+	if (s != MRQ_OK)
+		mrq_file_free(file);
 	return s;
 }
 
@@ -129,14 +133,11 @@ mrq_do_make(const struct mrq_call *call, struct mrq_inode *parent, const char *n
 	mrq_path_child(fs->table, parent, strcmp(name, "/") == 0 ? "#unnamed" : name,
 		       path);
 	MRQ_TRY(mrq_file_create_allowed(fs->session, &call->who, path, err));
-	int fd = make_backing(call, parent, name, mode);
+	int fd MRQ_CLEANUP(mrq_close) = make_backing(call, parent, name, mode);
 	if (fd < 0)
 		return mrq_fail_errno(err, errno);
-	enum mrq_status st = adopt(call, parent, name, fd, path, ret, err);
-	if (st == MRQ_OK)
-		return MRQ_OK;
-	(void)close(fd);
-	if (strcmp(name, "/") != 0)
+	enum mrq_status st = adopt(call, parent, name, &fd, path, ret, err);
+	if (st != MRQ_OK && strcmp(name, "/") != 0)
 		(void)unlinkat(parent->fd, name, 0);
 	return st;
 }
