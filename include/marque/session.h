@@ -101,6 +101,11 @@ MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_session_start(struct mrq_session *ses
 							 mrq_withdraw_hook hook,
 							 void *arg,
 							 struct mrq_error *err);
+/**
+ * End the poll thread and wait for it: the hook is not called any more.  For who frees what the
+ * hook looks at; mrq_session_free does it too.  Without a thread it does nothing.
+ */
+MRQ_API void mrq_session_stop(struct mrq_session *session);
 /** Poll now, and wait for it (revoke, reload). */
 MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_session_poll(struct mrq_session *session,
 							struct mrq_error *err);

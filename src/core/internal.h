@@ -90,8 +90,6 @@ struct mrq_policy_ref *mrq_session_policy(struct mrq_session *s);
 /** Ask the provider for policy and revocations; *ret_changed tells whether anything moved. */
 MRQ_MUST_CHECK enum mrq_status
 mrq_session_refresh(struct mrq_session *s, bool *ret_changed, struct mrq_error *err);
-/** Stop the poll thread. */
-void mrq_session_stop(struct mrq_session *s);
 MRQ_DEFINE_CLEANUP(mrq_session_free, struct mrq_session *)
 /** The program of a thread, under the present configuration. */
 void mrq_session_program(struct mrq_session *s, pid_t pid,

@@ -329,6 +329,9 @@ end(struct mrq_daemon *d)
 	if (d->se)
 		fuse_session_destroy(d->se);
 	mrq_daemon_end_signals(d);
+	/* Its hook looks at the inodes. */
+	if (d->session)
+		mrq_session_stop(d->session);
 	mrq_fs_free(d->fs);
 	mrq_session_free(d->session);
 	mrq_unmounter_free(d->unmounter);
