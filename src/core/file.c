@@ -421,7 +421,13 @@ open_fresh(struct mrq_file *file, const struct mrq_caller *caller,
 	struct mrq_access a = { .cached = true };
 	mrq_session_program(file->session, caller->pid, &a.program);
 	MRQ_TRY(mrq_session_principal(file->session, caller->uid, a.mail, err));
-	return handle_new(file, caller, request, path, &a, ret, err);
+	struct mrq_handle *h MRQ_CLEANUP(mrq_handle_free) = NULL;
+	MRQ_TRY(handle_new(file, caller, request, path, &a, &h, err));
+	/* Somebody may have read between the choice of the label and now. */
+	if (writes(request))
+		MRQ_TRY(mrq_label_raise(h, err));
+	*ret = MRQ_STEAL(h);
+	return MRQ_OK;
 }
 
 enum mrq_status

@@ -129,6 +129,15 @@ copies "cp -a" cpa cp -a ../secret cpa
 copies "cat a >b" cat sh -c 'cat ../secret >cat'
 copies "dd" dd dd if=../secret of=dd status=none
 copies "a pipeline" pipe bash -c 'cat ../secret | tr a-z A-Z | sort >pipe'
+# What is written may be opened before, while or after what is read.
+last=$(size 40 1000)
+for ((i = 1; i <= last; i++)); do
+	alone setpriv --reuid="$ALICE" --regid="$ALICE" --init-groups \
+		bash -c "cat ../secret | tr a-z A-Z | sort >'pipe$i'" || die "a pipeline fails"
+	got=$(getfattr --only-values -n user.marque.label "pipe$i")
+	[ "$got" = "$CONF_ALL" ] || die "pipeline $i of $last: its label is $got"
+done
+ok "whoever of a pipeline is first"
 copies "tar" archive.tar tar -cf archive.tar ../secret
 copies "tar, extracted" x/secret sh -c 'mkdir x && tar -C .. -cf - secret | tar -C x -xf -'
 copies "rsync" rsync rsync -a ../secret rsync
