@@ -360,7 +360,8 @@ mrq_file_report(struct mrq_file *file, const struct mrq_caller *caller,
 		enum mrq_status status, const char *path, const struct mrq_error *why)
 {
 	if (status != MRQ_E_DAMAGED && status != MRQ_E_ROLLBACK &&
-	    status != MRQ_E_FORGED && status != MRQ_E_FORMAT)
+	    status != MRQ_E_FORGED && status != MRQ_E_FORMAT &&
+	    status != MRQ_E_VERSION && status != MRQ_E_LIMIT)
 		return;
 	struct mrq_session *s = file->session;
 	struct mrq_audit_record r = {
