@@ -43,21 +43,33 @@ MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_file_attach(struct mrq_session *sessi
 						       struct mrq_file **ret,
 						       struct mrq_error *err);
 
+/** As mrq_file_attach for a file just made (0 bytes, O_RDWR): MRQ_FILE_EMPTY, not looked at. */
+MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_file_attach_new(struct mrq_session *session,
+							   int fd, const char *path,
+							   struct mrq_file **ret,
+							   struct mrq_error *err);
+
 /**
- * A new file (fd is of 0 bytes, O_RDWR, taken over on success) by caller, at path below the mount:
- * label by directory default, user's default, policy default, and at least what the process has
- * read.  The caller becomes owner and issuer.  Without any label and not mandatory: a plain file.
- * MRQ_E_POLICY when labelling is mandatory and there is no default; the caller then removes the
- * file.  Audited.
+ * Label an empty file as its maker, caller, at path below the mount: by directory default, user's
+ * default, policy default, and at least what the process has read.  The caller becomes owner and
+ * issuer.  Without any label and not mandatory: a plain file.  Nothing when somebody else wrote to
+ * it first.  MRQ_E_POLICY when labelling is mandatory and there is no default; the caller then
+ * removes the file.  Audited.
  */
-MRQ_API MRQ_MUST_CHECK enum mrq_status
-mrq_file_create(struct mrq_session *session, int fd, const struct mrq_caller *caller,
-		const char *path, struct mrq_file **ret, struct mrq_error *err);
+MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_file_create(struct mrq_file *file,
+						       const struct mrq_caller *caller,
+						       const char *path,
+						       struct mrq_error *err);
 /** Asks the label rule alone, before the file is made; as mrq_file_create. */
 MRQ_API MRQ_MUST_CHECK enum mrq_status
 mrq_file_create_allowed(struct mrq_session *session, const struct mrq_caller *caller,
 			const char *path, struct mrq_error *err);
 
+/**
+ * Change nothing of the file from now on, for another object takes it over (settle first): later
+ * changes give MRQ_E_BUSY.  Reading goes on.
+ */
+MRQ_API void mrq_file_freeze(struct mrq_file *file);
 /** Detach; writes nothing (settle first).  Accepts NULL. */
 MRQ_API void mrq_file_free(struct mrq_file *file);
 

@@ -143,6 +143,29 @@ mrq_file_attach(struct mrq_session *session, int fd, const char *path,
 	return MRQ_OK;
 }
 
+enum mrq_status
+mrq_file_attach_new(struct mrq_session *session, int fd, const char *path,
+		    struct mrq_file **ret, struct mrq_error *err)
+{
+	struct mrq_file *f MRQ_CLEANUP(mrq_file_free) = NULL;
+	MRQ_TRY(file_new(session, fd, path, &f, err));
+	f->facts.kind = MRQ_FILE_EMPTY;
+	kind_set(f, MRQ_FILE_EMPTY);
+	f->fd = fd;
+	*ret = MRQ_STEAL(f);
+	return MRQ_OK;
+}
+
+void
+mrq_file_freeze(struct mrq_file *file)
+{
+	pthread_mutex_t *held MRQ_CLEANUP(pthread_mutex_unlock) = &file->lock;
+	pthread_mutex_lock(held);
+	file->frozen = true;
+	if (mrq_file_kind_get(file) == MRQ_FILE_PROTECTED)
+		mrq_container_freeze(file->container);
+}
+
 int
 mrq_file_fd(const struct mrq_file *file)
 {
@@ -247,22 +270,37 @@ refused(struct mrq_session *s, const struct mrq_caller *caller, const char *path
 	return why->status;
 }
 
-enum mrq_status
-mrq_file_create(struct mrq_session *session, int fd, const struct mrq_caller *caller,
-		const char *path, struct mrq_file **ret, struct mrq_error *err)
+/** Once, and only while nothing is in it; everybody else finds what that made of it. */
+static enum mrq_status
+label_once(struct mrq_file *file, const struct mrq_caller *caller, const char *path,
+	   struct mrq_error *err)
 {
-	struct mrq_file *f MRQ_CLEANUP(mrq_file_free) = NULL;
-	MRQ_TRY(file_new(session, fd, path, &f, err));
-	f->fd = fd;
-	kind_set(f, MRQ_FILE_EMPTY);
-	struct mrq_error why = { 0 };
-	if (label_empty(f, caller, path, &why) != MRQ_OK) {
-		f->fd = -1; /* stays the caller's */
-		return refused(session, caller, path, &why, err);
+	pthread_mutex_t *held MRQ_CLEANUP(pthread_mutex_unlock) = &file->lock;
+	pthread_mutex_lock(held);
+	if (mrq_file_kind_get(file) != MRQ_FILE_EMPTY)
+		return MRQ_OK;
+	if (file->frozen)
+		return mrq_fail(err, MRQ_E_BUSY, "'%s' was opened anew; try again",
+				path);
+	struct stat st;
+	if (fstat(file->fd, &st) < 0)
+		return mrq_fail_sys(err, "cannot stat '%s'", path);
+	if (st.st_size > 0) {
+		kind_set(file, MRQ_FILE_PLAIN); /* somebody wrote behind the mount */
+		return MRQ_OK;
 	}
-	atomic_store(&f->fresh, mrq_file_kind_get(f) == MRQ_FILE_PROTECTED);
-	*ret = MRQ_STEAL(f);
+	struct mrq_error why = { 0 };
+	if (label_empty(file, caller, path, &why) != MRQ_OK)
+		return refused(file->session, caller, path, &why, err);
+	atomic_store(&file->fresh, mrq_file_kind_get(file) == MRQ_FILE_PROTECTED);
 	return MRQ_OK;
+}
+
+enum mrq_status
+mrq_file_create(struct mrq_file *file, const struct mrq_caller *caller,
+		const char *path, struct mrq_error *err)
+{
+	return label_once(file, caller, path, err);
 }
 
 enum mrq_status
@@ -395,22 +433,7 @@ open_empty(struct mrq_file *file, const struct mrq_caller *caller,
 {
 	if (!writes(request) || !file->writable)
 		return MRQ_OK;
-	pthread_mutex_t *held MRQ_CLEANUP(pthread_mutex_unlock) = &file->lock;
-	pthread_mutex_lock(held);
-	if (mrq_file_kind_get(file) != MRQ_FILE_EMPTY)
-		return MRQ_OK;
-	struct stat st;
-	if (fstat(file->fd, &st) < 0)
-		return mrq_fail_sys(err, "cannot stat '%s'", path);
-	if (st.st_size > 0) {
-		kind_set(file, MRQ_FILE_PLAIN); /* somebody wrote behind the mount */
-		return MRQ_OK;
-	}
-	struct mrq_error why = { 0 };
-	if (label_empty(file, caller, path, &why) != MRQ_OK)
-		return refused(file->session, caller, path, &why, err);
-	atomic_store(&file->fresh, mrq_file_kind_get(file) == MRQ_FILE_PROTECTED);
-	return MRQ_OK;
+	return label_once(file, caller, path, err);
 }
 
 static enum mrq_status

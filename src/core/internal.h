@@ -117,6 +117,7 @@ struct mrq_file {
 	pthread_mutex_t lock;
 	atomic_bool
 		fresh; /* just created: the creator's first open is decided already */
+	bool frozen;   /* guarded by lock */
 };
 enum mrq_file_kind mrq_file_kind_get(const struct mrq_file *file);
 

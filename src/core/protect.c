@@ -578,6 +578,24 @@ rank_of_file(const struct mrq_policy_set *set, struct mrq_file *file)
 	return l ? mrq_label_rank(set->labels, set->n_labels, l) : -1;
 }
 
+/** Make a container of an empty file, unless somebody else was first. */
+static enum mrq_status
+make_under(struct mrq_file *moved, const struct mrq_container_protection *p,
+	   struct mrq_error *err)
+{
+	struct mrq_session *s = moved->session;
+	pthread_mutex_t *held MRQ_CLEANUP(pthread_mutex_unlock) = &moved->lock;
+	pthread_mutex_lock(held);
+	if (mrq_file_kind_get(moved) != MRQ_FILE_EMPTY || moved->frozen)
+		return mrq_fail(err, MRQ_E_BUSY, "'%s' was opened meanwhile; try again",
+				moved->what);
+	MRQ_TRY(mrq_container_create(moved->fd, p, s->settings.block_size,
+				     mrq_session_now(s), moved->what, &moved->container,
+				     err));
+	atomic_store_explicit(&moved->kind, MRQ_FILE_PROTECTED, memory_order_release);
+	return mrq_container_commit(moved->container, MRQ_COMMIT_KERNEL, err);
+}
+
 /** Put moved under the very licence of target. */
 static enum mrq_status
 adopt(struct mrq_file *moved, struct mrq_file *target,
@@ -598,12 +616,7 @@ adopt(struct mrq_file *moved, struct mrq_file *target,
 	};
 	if (mrq_file_kind_get(moved) == MRQ_FILE_PROTECTED)
 		return mrq_container_protect(moved->container, &p, err);
-	struct mrq_session *s = moved->session;
-	MRQ_TRY(mrq_container_create(moved->fd, &p, s->settings.block_size,
-				     mrq_session_now(s), moved->what, &moved->container,
-				     err));
-	atomic_store_explicit(&moved->kind, MRQ_FILE_PROTECTED, memory_order_release);
-	return mrq_container_commit(moved->container, MRQ_COMMIT_KERNEL, err);
+	return make_under(moved, &p, err);
 }
 
 enum mrq_status

@@ -22,6 +22,9 @@ mrq_container_check_open(const struct mrq_container *c, bool for_writing,
 {
 	if (!c->keys)
 		return mrq_fail(err, MRQ_E_NO_KEY, "the container is locked");
+	if (for_writing && c->frozen)
+		return mrq_fail(err, MRQ_E_BUSY,
+				"the container was opened anew; try again");
 	if (for_writing && !c->writable)
 		return mrq_fail(err, MRQ_E_UNSUPPORTED,
 				"the container was attached for reading only");
@@ -460,6 +463,9 @@ unlock_held(struct mrq_container *c, const struct mrq_content_key *ck,
 
 	if (c->keys)
 		return MRQ_OK;
+	if (c->frozen)
+		return mrq_fail(err, MRQ_E_BUSY,
+				"the container was opened anew; try again");
 	MRQ_TRY(keys_new(&keys, err));
 	MRQ_TRY(keys_unwrap(c, ck, keys, err));
 	MRQ_TRY(check_macs(c, keys, err));
@@ -485,6 +491,15 @@ mrq_container_unlocked(struct mrq_container *c)
 	bool unlocked = c->keys != NULL;
 	pthread_rwlock_unlock(&c->state);
 	return unlocked;
+}
+
+void
+mrq_container_freeze(struct mrq_container *c)
+{
+	struct mrq_writing held MRQ_CLEANUP(mrq_writing_end) = mrq_writing_begin(c);
+
+	held.c->frozen = true;
+	held.c->writable = held.c->dirty = false;
 }
 
 static enum mrq_status

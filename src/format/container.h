@@ -208,6 +208,12 @@ mrq_container_protect(struct mrq_container *c,
 MRQ_MUST_CHECK enum mrq_status mrq_container_next_generation(struct mrq_container *c,
 							     struct mrq_error *err);
 
+/**
+ * Change nothing of the file from now on, for another object takes it over: what is not committed
+ * is lost, settling does nothing, other changes give MRQ_E_BUSY.  Reading goes on.
+ */
+void mrq_container_freeze(struct mrq_container *c);
+
 void mrq_container_free(struct mrq_container *c); /* commits nothing; wipes keys */
 MRQ_DEFINE_CLEANUP(mrq_container_free, struct mrq_container *)
 

@@ -258,7 +258,8 @@ bool
 mrq_container_settled(struct mrq_container *c)
 {
 	pthread_rwlock_rdlock(&c->state);
-	bool settled = c->image && !c->dirty && !c->last_commit && !c->image_unsettled;
+	bool settled = c->frozen || (c->image && !c->dirty && !c->last_commit &&
+				     !c->image_unsettled);
 	pthread_rwlock_unlock(&c->state);
 	return settled;
 }

@@ -27,19 +27,22 @@ retired_free(struct mrq_retired *list)
 	}
 }
 
-enum mrq_status
-mrq_attach_replace(struct mrq_inode *ino, struct mrq_file *file, struct mrq_error *err)
+struct mrq_retired *
+mrq_retired_new(void)
 {
-	struct mrq_retired *old = calloc(1, sizeof(*old));
-	if (!old)
-		return mrq_fail(err, MRQ_E_NOMEM, "no memory to replace a file");
+	return calloc(1, sizeof(struct mrq_retired));
+}
+
+void
+mrq_attach_replace(struct mrq_inode *ino, struct mrq_file *file,
+		   struct mrq_retired *old)
+{
 	(void)pthread_mutex_lock(&ino->lock);
 	old->file = ino->file;
 	old->next = ino->retired;
 	ino->retired = old;
 	ino->file = file;
 	(void)pthread_mutex_unlock(&ino->lock);
-	return MRQ_OK;
 }
 
 /** Open the backing file as the daemon, for writing where that is possible. */
@@ -77,7 +80,7 @@ mrq_attach_get(struct mrq_fs *fs, struct mrq_inode *ino, struct mrq_file **ret,
 	(void)pthread_mutex_lock(&ino->lock);
 	pthread_mutex_t *held MRQ_CLEANUP(pthread_mutex_unlock) = &ino->lock;
 	(void)held;
-	if (ino->gone)
+	if (ino->gone || ino->fence == MRQ_FENCE_CLOSED)
 		return mrq_fail_errno(err, ESTALE);
 	if (!ino->file)
 		MRQ_TRY(attach_locked(fs, ino, path, err));
@@ -87,24 +90,28 @@ mrq_attach_get(struct mrq_fs *fs, struct mrq_inode *ino, struct mrq_file **ret,
 }
 
 enum mrq_status
-mrq_attach_adopt(struct mrq_fs *fs, struct mrq_inode *ino, struct mrq_file *file,
-		 struct mrq_error *err)
+mrq_attach_new(struct mrq_fs *fs, struct mrq_inode *ino, int fd, struct mrq_file **ret,
+	       struct mrq_error *err)
 {
-	enum mrq_status st = MRQ_OK;
-	(void)pthread_rwlock_wrlock(&ino->io);
+	char path[MRQ_FS_PATH_MAX];
+	int own MRQ_CLEANUP(mrq_close) = fd;
+	mrq_path_of(fs->table, ino, path);
 	(void)pthread_mutex_lock(&ino->lock);
-	bool first = !ino->file;
-	if (first)
-		ino->file = file;
+	pthread_mutex_t *held MRQ_CLEANUP(pthread_mutex_unlock) = &ino->lock;
+	(void)held;
+	/* Somebody may have opened the new name already, and even be gone again. */
+	struct stat st;
+	if (!ino->file) {
+		MRQ_TRY(fstat(own, &st) == 0 && st.st_size == 0
+				? mrq_file_attach_new(fs->session, own, path,
+						      &ino->file, err)
+				: mrq_file_attach(fs->session, own, path, &ino->file,
+						  err));
+		own = -1;
+	}
 	ino->users++;
-	(void)pthread_mutex_unlock(&ino->lock);
-	/* Who opened the name before it had a label found it empty. */
-	if (!first)
-		st = mrq_attach_replace(ino, file, err);
-	(void)pthread_rwlock_unlock(&ino->io);
-	if (st != MRQ_OK)
-		mrq_attach_put(fs, ino);
-	return st;
+	*ret = ino->file;
+	return MRQ_OK;
 }
 
 struct mrq_file *
@@ -207,6 +214,8 @@ mrq_attach_changed(struct mrq_fs *fs, struct mrq_inode *ino, const struct stat *
 		ino->known = false;
 		if (ino->users == 0)
 			file = MRQ_STEAL(ino->file);
+		else if (ino->file)
+			mrq_file_freeze(ino->file);
 	}
 	(void)pthread_mutex_unlock(&ino->lock);
 	if (changed) {

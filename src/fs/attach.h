@@ -20,19 +20,15 @@
 MRQ_MUST_CHECK enum mrq_status mrq_attach_get(struct mrq_fs *fs, struct mrq_inode *ino,
 					      struct mrq_file **ret,
 					      struct mrq_error *err);
-/**
- * As mrq_attach_get for a file just made by mrq_file_create, which becomes the inode's; on failure it
- * stays the caller's.
- */
-MRQ_MUST_CHECK enum mrq_status mrq_attach_adopt(struct mrq_fs *fs,
-						struct mrq_inode *ino,
-						struct mrq_file *file,
-						struct mrq_error *err);
+/** As mrq_attach_get for a file just made: fd (taken over in any case) is it, open O_RDWR. */
+MRQ_MUST_CHECK enum mrq_status mrq_attach_new(struct mrq_fs *fs, struct mrq_inode *ino,
+					      int fd, struct mrq_file **ret,
+					      struct mrq_error *err);
 /** As mrq_attach_get when it is attached already, else NULL. */
 struct mrq_file *mrq_attach_peek(struct mrq_inode *ino);
 /** Begin to change something of the backing inode without attaching (mode, names, ...). */
 void mrq_attach_hold(struct mrq_inode *ino);
-/** End of get, adopt or hold. */
+/** End of get, new or hold. */
 void mrq_attach_put(struct mrq_fs *fs, struct mrq_inode *ino);
 
 /**
@@ -58,11 +54,13 @@ void mrq_attach_drop(struct mrq_inode *ino);
 void mrq_attach_trim(struct mrq_inode *ino);
 
 /**
- * Put another file in the place of the attached one, which goes when nobody uses it any more.  Caller
- * is a user and holds ino->io exclusively.
+ * Put another file in the place of the attached one, which goes to `old` until nobody uses it any
+ * more.  Caller is a user and holds ino->io exclusively.
  */
-MRQ_MUST_CHECK enum mrq_status
-mrq_attach_replace(struct mrq_inode *ino, struct mrq_file *file, struct mrq_error *err);
+void mrq_attach_replace(struct mrq_inode *ino, struct mrq_file *file,
+			struct mrq_retired *old);
+/** Room for a file that is replaced, malloc'ed; NULL without memory. */
+struct mrq_retired *mrq_retired_new(void);
 
 /** Clear set-user-ID and, when executable by the group, set-group-ID. */
 void mrq_attach_kill_priv(struct mrq_inode *ino);

@@ -132,45 +132,86 @@ copy_metadata(const struct conversion *c, int to, struct mrq_error *err)
 	return MRQ_OK;
 }
 
-/** Take the name over, durably, if it still leads to the old file. */
+/** Take the name over if it still leads to the old file, and that to no other. */
 static enum mrq_status
 take_name(const struct conversion *c, struct temp *t, struct mrq_error *err)
 {
 	struct stat now;
-	MRQ_TRY(temp_link(t, err));
 	if (fstatat(t->dirfd, c->name, &now, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    now.st_dev != c->before.st_dev || now.st_ino != c->before.st_ino)
+	    now.st_dev != c->before.st_dev || now.st_ino != c->before.st_ino ||
+	    now.st_nlink > 1)
 		return mrq_fail(err, MRQ_E_BUSY,
 				"'%s' was renamed meanwhile; try again", c->name);
 	if (renameat(t->dirfd, t->name, t->dirfd, c->name) < 0)
 		return mrq_fail_sys(err, "cannot put the new file in place of '%s'",
 				    c->name);
 	t->name[0] = '\0';
+	return MRQ_OK;
+}
+
+static enum mrq_status
+sync_name(const struct conversion *c, struct mrq_error *err)
+{
 	int dir MRQ_CLEANUP(mrq_close) =
-		mrq_path_reopen(t->dirfd, O_RDONLY | O_DIRECTORY);
+		mrq_path_reopen(c->parent->fd, O_RDONLY | O_DIRECTORY);
 	if (dir >= 0 && fsync(dir) < 0)
 		return mrq_fail_sys(err, "cannot make the new name of '%s' durable",
 				    c->name);
 	return MRQ_OK;
 }
 
-/** Put the new backing file, fd, under the node. */
-static enum mrq_status
-rebase(const struct conversion *c, int fd, struct mrq_error *err)
-{
-	struct mrq_fs *fs = c->call->fs;
+/** What stands under the node from now on; made before the name is taken. */
+struct successor {
+	int handle; /* O_PATH */
 	struct stat st;
-	int handle MRQ_CLEANUP(mrq_close) = mrq_path_reopen(fd, O_PATH);
+	struct mrq_file *file;
+	struct mrq_retired *old;
+};
+
+static void
+successor_clear(struct successor *s)
+{
+	if (s->handle >= 0)
+		(void)close(s->handle);
+	mrq_file_free(s->file);
+	free(s->old);
+}
+MRQ_DEFINE_CLEANUP_VALUE(successor_clear, struct successor)
+
+static enum mrq_status
+successor_make(const struct conversion *c, int fd, struct successor *s,
+	       struct mrq_error *err)
+{
 	int own MRQ_CLEANUP(mrq_close) = mrq_path_reopen(fd, O_RDWR);
-	if (handle < 0 || own < 0 || fstat(handle, &st) < 0)
+	s->handle = mrq_path_reopen(fd, O_PATH);
+	if (s->handle < 0 || own < 0 || fstat(s->handle, &s->st) < 0)
 		return mrq_fail_errno(err, errno);
-	struct mrq_file *file MRQ_CLEANUP(mrq_file_free) = NULL;
-	MRQ_TRY(mrq_file_attach(fs->session, own, c->path, &file, err));
+	s->old = mrq_retired_new();
+	if (!s->old)
+		return mrq_fail(err, MRQ_E_NOMEM, "no memory to replace a file");
+	MRQ_TRY(mrq_file_attach(c->call->fs->session, own, c->path, &s->file, err));
 	own = -1;
-	MRQ_TRY(mrq_table_rebase(fs->table, c->ino, handle, &st, err));
-	MRQ_TRY(mrq_attach_replace(c->ino, file, err));
-	file = NULL;
 	return MRQ_OK;
+}
+
+/**
+ * Put the new file behind the name and under the node, in one step for who looks the name up.
+ * (A descriptor under the number of an open one: that cannot fail for want of one.)
+ */
+static enum mrq_status
+replace(const struct conversion *c, struct temp *t, struct successor *s,
+	struct mrq_error *err)
+{
+	struct mrq_table *table = c->call->fs->table;
+	MRQ_TRY(temp_link(t, err));
+	(void)pthread_rwlock_wrlock(&table->backing);
+	enum mrq_status st = take_name(c, t, err);
+	if (st == MRQ_OK)
+		st = mrq_table_rebase(table, c->ino, s->handle, &s->st, err);
+	if (st == MRQ_OK)
+		mrq_attach_replace(c->ino, MRQ_STEAL(s->file), MRQ_STEAL(s->old));
+	(void)pthread_rwlock_unlock(&table->backing);
+	return st;
 }
 
 static enum mrq_request
@@ -247,11 +288,12 @@ convert_alone(struct conversion *c, struct mrq_handle **ret_keeper, bool *ret_en
 	if (c->options->what_if)
 		return MRQ_OK;
 	MRQ_TRY(copy_metadata(c, t.fd, err));
-	MRQ_TRY(take_name(c, &t, err));
+	struct successor next MRQ_CLEANUP(successor_clear) = { .handle = -1 };
+	MRQ_TRY(successor_make(c, t.fd, &next, err));
+	MRQ_TRY(replace(c, &t, &next, err));
 	(void)atomic_fetch_add(&c->ino->writes, 1);
-	MRQ_TRY(rebase(c, t.fd, err));
 	carry_over(c, ret_keeper, ret_entitled);
-	return MRQ_OK;
+	return sync_name(c, err);
 }
 
 static enum mrq_status

@@ -65,6 +65,8 @@ close_content(struct mrq_fs *fs, struct mrq_inode *ino)
 	(void)pthread_mutex_lock(&ino->lock);
 	ino->fence = MRQ_FENCE_CLOSED;
 	struct mrq_handle *keeper = MRQ_STEAL(ino->keeper);
+	if (ino->file)
+		mrq_file_freeze(ino->file);
 	(void)pthread_mutex_unlock(&ino->lock);
 	mrq_fh_disown(ino);
 	(void)pthread_rwlock_unlock(&ino->io);

@@ -118,16 +118,15 @@ hash_find(struct mrq_table *t, dev_t dev, ino_t nr)
 	return ino;
 }
 
+/** For who waits for it alone behind a steady stream of those who share it. */
 static void
-inode_locks_init(struct mrq_inode *ino)
+fair_lock_init(pthread_rwlock_t *lock)
 {
-	(void)pthread_mutex_init(&ino->lock, NULL);
 	pthread_rwlockattr_t attr;
 	(void)pthread_rwlockattr_init(&attr);
-	/* Or settling would wait for ever behind a steady stream of requests. */
 	(void)pthread_rwlockattr_setkind_np(
 		&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-	(void)pthread_rwlock_init(&ino->io, &attr);
+	(void)pthread_rwlock_init(lock, &attr);
 	(void)pthread_rwlockattr_destroy(&attr);
 }
 
@@ -143,7 +142,8 @@ inode_new(int fd, const struct stat *st)
 	ino->type = st->st_mode & S_IFMT;
 	atomic_init(&ino->refs, 1);
 	atomic_init(&ino->writes, 0);
-	inode_locks_init(ino);
+	(void)pthread_mutex_init(&ino->lock, NULL);
+	fair_lock_init(&ino->io);
 	return ino;
 }
 
@@ -183,6 +183,7 @@ mrq_table_new(struct mrq_fs *fs, int root_fd, struct mrq_table **ret,
 	t->n_buckets = BUCKETS_MIN;
 	t->root = root;
 	(void)pthread_mutex_init(&t->lock, NULL);
+	fair_lock_init(&t->backing);
 	(void)pthread_rwlock_init(&t->names, NULL);
 	hash_insert(t, root);
 	*ret = MRQ_STEAL(t);
@@ -208,6 +209,7 @@ mrq_table_free(struct mrq_table *t)
 		free_chain(t->fs, t->buckets[i]);
 	free_chain(t->fs, t->detached);
 	(void)pthread_mutex_destroy(&t->lock);
+	(void)pthread_rwlock_destroy(&t->backing);
 	(void)pthread_rwlock_destroy(&t->names);
 	free(t->buckets);
 	free(t);

@@ -10,7 +10,9 @@
  *    children (their names), queues.
  * 2. At most one object of a (device, number) is in the hash.  A detached one is not: the next
  *    lookup makes another, with another node id.
- * 3. The descriptor pins the backing inode, so (device, number) is not used again meanwhile.
+ * 3. Between looking at a name in the source and finding its object, table.backing is shared; who
+ *    puts another file behind a name, and who relies on what a name leads to, holds it alone.
+ * 4. The descriptor pins the backing inode, so (device, number) is not used again meanwhile.
  */
 #include "locks.h"
 
@@ -72,7 +74,8 @@ struct mrq_inode {
 		*late; /* failure for the next flush or fsync; guarded by lock */
 
 	pthread_rwlock_t io;
-	atomic_ulong writes;   /* changes of ours to the backing file so far */
+	atomic_ulong
+		writes; /* changes of ours to the backing file so far, commits too */
 	unsigned long stamped; /* writes when the stamp was taken; guarded by lock */
 	atomic_bool
 		metadata; /* owner, mode or attributes changed since the last fsync */
@@ -85,6 +88,7 @@ struct mrq_inode {
 
 struct mrq_table {
 	struct mrq_fs *fs;
+	pthread_rwlock_t backing;
 	pthread_rwlock_t names;
 	pthread_mutex_t lock;
 	struct mrq_inode **buckets; /* guarded by lock */
@@ -119,7 +123,7 @@ struct mrq_inode *mrq_table_find(struct mrq_table *t, dev_t dev, ino_t nr);
 bool mrq_table_detach(struct mrq_table *t, struct mrq_inode *ino);
 /**
  * Put another backing inode under the node: its descriptor (copied onto ino->fd), device, number.
- * Caller holds ino->io exclusively.
+ * Caller holds ino->io and table.backing exclusively.
  */
 MRQ_MUST_CHECK enum mrq_status mrq_table_rebase(struct mrq_table *t,
 						struct mrq_inode *ino, int fd,

@@ -151,9 +151,11 @@ commit_first(struct mrq_fs *fs, struct mrq_inode *ino, struct mrq_error *err)
 	if (!mrq_attach_peek(ino))
 		return MRQ_OK;
 	(void)pthread_rwlock_rdlock(&ino->io);
-	enum mrq_status st = ino->fence == MRQ_FENCE_CLOSED
-				     ? MRQ_OK
-				     : mrq_file_commit(ino->file, false, err);
+	enum mrq_status st = MRQ_OK;
+	if (ino->fence != MRQ_FENCE_CLOSED) {
+		(void)atomic_fetch_add(&ino->writes, 1);
+		st = mrq_file_commit(ino->file, false, err);
+	}
 	(void)pthread_rwlock_unlock(&ino->io);
 	mrq_attach_put(fs, ino);
 	return st;

@@ -91,8 +91,10 @@ commit(struct mrq_inode *ino, bool durable, struct mrq_error *err)
 {
 	(void)pthread_rwlock_rdlock(&ino->io);
 	enum mrq_status st = MRQ_OK;
-	if (ino->fence != MRQ_FENCE_CLOSED) /* else it went to rest when it closed */
+	if (ino->fence != MRQ_FENCE_CLOSED) { /* else it went to rest when it closed */
+		(void)atomic_fetch_add(&ino->writes, 1);
 		st = mrq_file_commit(ino->file, durable, err);
+	}
 	(void)pthread_rwlock_unlock(&ino->io);
 	return st;
 }

@@ -63,8 +63,12 @@ find(struct mrq_fs *fs, struct mrq_inode *parent, const char *name, struct stat 
 	int fd;
 	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 		return mrq_fail_errno(err, ESTALE); /* only an export asks for these */
-	MRQ_TRY(mrq_path_open(parent, name, &fd, st, err));
-	return mrq_table_intern(fs->table, fd, st, parent, name, ret, err);
+	(void)pthread_rwlock_rdlock(&fs->table->backing);
+	enum mrq_status s = mrq_path_open(parent, name, &fd, st, err);
+	if (s == MRQ_OK)
+		s = mrq_table_intern(fs->table, fd, st, parent, name, ret, err);
+	(void)pthread_rwlock_unlock(&fs->table->backing);
+	return s;
 }
 
 enum mrq_status

@@ -76,8 +76,10 @@ mrq_do_link(const struct mrq_call *call, struct mrq_inode *ino,
 	    struct fuse_entry_param *ret, struct mrq_error *err)
 {
 	mrq_attach_hold(ino);
+	(void)pthread_rwlock_rdlock(&call->fs->table->backing);
 	int r = link_handle(call, ino, new_parent, new_name);
 	int e = errno;
+	(void)pthread_rwlock_unlock(&call->fs->table->backing);
 	mrq_attach_put(call->fs, ino);
 	if (r < 0)
 		return mrq_fail_errno(err, e);
@@ -101,10 +103,12 @@ static enum mrq_status
 remove_name(const struct mrq_call *call, struct mrq_inode *parent, const char *name,
 	    int flags, struct mrq_error *err)
 {
-	if (MRQ_AS_CALLER(call, MRQ_CREDS_NO_GROUPS,
-			  unlinkat(parent->fd, name, flags)) < 0)
-		return mrq_fail_errno(err, errno);
-	return MRQ_OK;
+	(void)pthread_rwlock_rdlock(&call->fs->table->backing);
+	int r = MRQ_AS_CALLER(call, MRQ_CREDS_NO_GROUPS,
+			      unlinkat(parent->fd, name, flags));
+	int e = errno;
+	(void)pthread_rwlock_unlock(&call->fs->table->backing);
+	return r < 0 ? mrq_fail_errno(err, e) : MRQ_OK;
 }
 
 enum mrq_status

@@ -56,12 +56,27 @@ open_attached(const struct mrq_call *call, struct mrq_inode *ino, struct mrq_fil
 	return st;
 }
 
+/** Again when it was converted meanwhile. */
+static enum mrq_status
+open_again(const struct mrq_call *call, struct mrq_inode *ino, int flags,
+	   struct mrq_fh **ret, struct mrq_error *err)
+{
+	struct mrq_file *file;
+	enum mrq_status st;
+	do {
+		MRQ_TRY(mrq_attach_get(call->fs, ino, &file, err));
+		st = open_attached(call, ino, file, flags, ret, err);
+		if (st != MRQ_OK)
+			mrq_attach_put(call->fs, ino);
+	} while (st == MRQ_E_BUSY);
+	return st;
+}
+
 enum mrq_status
 mrq_do_open(const struct mrq_call *call, struct mrq_inode *ino, int flags,
 	    struct mrq_fh **ret, struct mrq_error *err)
 {
 	struct mrq_fs *fs = call->fs;
-	struct mrq_file *file;
 	struct stat st;
 	if (atomic_load(&fs->draining))
 		return mrq_fail_errno(err, EBUSY);
@@ -70,14 +85,14 @@ mrq_do_open(const struct mrq_call *call, struct mrq_inode *ino, int flags,
 	if (mrq_attach_changed(fs, ino, &st))
 		return mrq_fail_errno(err, ESTALE); /* the kernel looks it up again */
 	MRQ_TRY(mrq_creds_access(call, ino->fd, access_of(flags), err));
-	enum mrq_status s;
-	do { /* again when it was converted meanwhile */
-		MRQ_TRY(mrq_attach_get(fs, ino, &file, err));
-		s = open_attached(call, ino, file, flags, ret, err);
-		if (s != MRQ_OK)
-			mrq_attach_put(fs, ino);
-	} while (s == MRQ_E_BUSY);
-	return s;
+	return open_again(call, ino, flags, ret, err);
+}
+
+/** A file that O_TMPFILE makes. */
+static bool
+unnamed(const char *name)
+{
+	return strcmp(name, "/") == 0;
 }
 
 /** Create the backing file as the caller; -1 and errno. */
@@ -87,7 +102,7 @@ make_backing(const struct mrq_call *call, const struct mrq_inode *parent,
 {
 	enum mrq_creds_groups groups =
 		mode & S_ISGID ? MRQ_CREDS_GROUPS : MRQ_CREDS_NO_GROUPS;
-	if (strcmp(name, "/") == 0)
+	if (unnamed(name))
 		return MRQ_AS_CALLER(call, groups,
 				     openat(parent->fd, ".",
 					    O_TMPFILE | O_RDWR | O_CLOEXEC,
@@ -98,30 +113,47 @@ make_backing(const struct mrq_call *call, const struct mrq_inode *parent,
 				    mode & 07777));
 }
 
-/** From a backing file just made to an inode with its file.  *fd is -1 once that file has it. */
 static enum mrq_status
-adopt(const struct mrq_call *call, struct mrq_inode *parent, const char *name, int *fd,
-      const char *path, struct mrq_inode **ret, struct mrq_error *err)
+intern_made(struct mrq_table *t, int fd, struct mrq_inode *parent, const char *name,
+	    struct mrq_inode **ret, struct mrq_error *err)
 {
-	struct mrq_fs *fs = call->fs;
 	struct stat st;
-	struct mrq_file *file;
-	int handle MRQ_CLEANUP(mrq_close) = mrq_path_reopen(*fd, O_PATH);
+	int handle MRQ_CLEANUP(mrq_close) = mrq_path_reopen(fd, O_PATH);
 	if (handle < 0 || fstat(handle, &st) < 0)
 		return mrq_fail_errno(err, errno);
-	MRQ_TRY(mrq_file_create(fs->session, *fd, &call->who, path, &file, err));
-	*fd = -1;
-	bool unnamed = strcmp(name, "/") == 0;
-	enum mrq_status s = mrq_table_intern(fs->table, MRQ_STEAL_FD(handle), &st,
-					     unnamed ? NULL : parent, name, ret, err);
-	if (s == MRQ_OK) {
-		s = mrq_attach_adopt(fs, *ret, file, err);
-		if (s != MRQ_OK)
-			mrq_inode_unref(fs, *ret, 1);
-	}
-	if (s != MRQ_OK)
-		mrq_file_free(file);
-	return s;
+	return mrq_table_intern(t, MRQ_STEAL_FD(handle), &st,
+				unnamed(name) ? NULL : parent, name, ret, err);
+}
+
+/** Make the backing file and its inode.  Caller holds table.backing. */
+static enum mrq_status
+make_inode(const struct mrq_call *call, struct mrq_inode *parent, const char *name,
+	   mode_t mode, int *ret_fd, struct mrq_inode **ret, struct mrq_error *err)
+{
+	int fd MRQ_CLEANUP(mrq_close) = make_backing(call, parent, name, mode);
+	if (fd < 0)
+		return mrq_fail_errno(err, errno);
+	enum mrq_status st = intern_made(call->fs->table, fd, parent, name, ret, err);
+	if (st == MRQ_OK)
+		*ret_fd = MRQ_STEAL_FD(fd);
+	else if (!unnamed(name))
+		(void)unlinkat(parent->fd, name, 0);
+	return st;
+}
+
+/** Remove the name again if it still leads to ino. */
+static void
+unmake(const struct mrq_fs *fs, const struct mrq_inode *parent, const char *name,
+       const struct mrq_inode *ino)
+{
+	struct stat st;
+	if (unnamed(name))
+		return;
+	(void)pthread_rwlock_wrlock(&fs->table->backing);
+	if (fstatat(parent->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    st.st_dev == ino->dev && st.st_ino == ino->nr)
+		(void)unlinkat(parent->fd, name, 0);
+	(void)pthread_rwlock_unlock(&fs->table->backing);
 }
 
 enum mrq_status
@@ -129,17 +161,29 @@ mrq_do_make(const struct mrq_call *call, struct mrq_inode *parent, const char *n
 	    mode_t mode, struct mrq_inode **ret, struct mrq_error *err)
 {
 	struct mrq_fs *fs = call->fs;
+	struct mrq_file *file;
+	struct mrq_inode *ino;
 	char path[MRQ_FS_PATH_MAX];
-	mrq_path_child(fs->table, parent, strcmp(name, "/") == 0 ? "#unnamed" : name,
-		       path);
+	int fd = -1;
+	mrq_path_child(fs->table, parent, unnamed(name) ? "#unnamed" : name, path);
 	MRQ_TRY(mrq_file_create_allowed(fs->session, &call->who, path, err));
-	int fd MRQ_CLEANUP(mrq_close) = make_backing(call, parent, name, mode);
-	if (fd < 0)
-		return mrq_fail_errno(err, errno);
-	enum mrq_status st = adopt(call, parent, name, &fd, path, ret, err);
-	if (st != MRQ_OK && strcmp(name, "/") != 0)
-		(void)unlinkat(parent->fd, name, 0);
-	return st;
+	(void)pthread_rwlock_rdlock(&fs->table->backing);
+	enum mrq_status st = make_inode(call, parent, name, mode, &fd, &ino, err);
+	(void)pthread_rwlock_unlock(&fs->table->backing);
+	MRQ_TRY(st);
+	st = mrq_attach_new(fs, ino, fd, &file, err);
+	if (st == MRQ_OK) {
+		st = mrq_file_create(file, &call->who, path, err);
+		if (st != MRQ_OK)
+			mrq_attach_put(fs, ino);
+	}
+	if (st != MRQ_OK) {
+		unmake(fs, parent, name, ino);
+		mrq_inode_unref(fs, ino, 1);
+		return st;
+	}
+	*ret = ino;
+	return MRQ_OK;
 }
 
 static enum mrq_status
@@ -147,7 +191,7 @@ open_made(const struct mrq_call *call, struct mrq_inode *ino, int flags,
 	  struct fuse_entry_param *ret, struct mrq_fh **ret_fh, struct mrq_error *err)
 {
 	MRQ_TRY(mrq_entry_fill(call->fs, ino, ret, err));
-	return open_attached(call, ino, ino->file, flags & ~O_TRUNC, ret_fh, err);
+	return open_again(call, ino, flags & ~O_TRUNC, ret_fh, err);
 }
 
 /** The name exists: somebody was faster, or made it behind the mount. */
@@ -184,11 +228,10 @@ mrq_do_create(const struct mrq_call *call, struct mrq_inode *parent, const char 
 		return st;
 	}
 	st = open_made(call, ino, flags, ret, ret_fh, err);
+	mrq_attach_put(call->fs, ino);
 	if (st != MRQ_OK) {
-		mrq_attach_put(call->fs, ino);
+		unmake(call->fs, parent, name, ino);
 		mrq_inode_unref(call->fs, ino, 1);
-		if (strcmp(name, "/") != 0)
-			(void)unlinkat(parent->fd, name, 0);
 	}
 	return st;
 }

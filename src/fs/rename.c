@@ -21,6 +21,8 @@
 #include "reply.h"
 #include "settle.h"
 
+#define RENAME_TRIES 16 /* while others rename the same names */
+
 /** One name of a rename and what it leads to. */
 struct side {
 	struct mrq_inode *parent;
@@ -97,13 +99,35 @@ succeed(const struct mrq_call *call, const struct side *moved,
 	return succeed_once(call, moved->ino, target->ino, path, err);
 }
 
-static int
-rename_names(const struct mrq_call *call, const struct side *from,
-	     const struct side *to, unsigned flags)
+/** Does the name still lead where it did when that was brought under protection? */
+static bool
+unmoved(const struct side *side)
 {
-	return MRQ_AS_CALLER(call, MRQ_CREDS_GROUPS,
-			     (int)syscall(SYS_renameat2, from->parent->fd, from->name,
-					  to->parent->fd, to->name, flags));
+	struct stat st;
+	if (fstatat(side->parent->fd, side->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno != ENOENT || !side->ino; /* the rename gives the error */
+	return side->ino && st.st_dev == side->ino->dev && st.st_ino == side->ino->nr;
+}
+
+/** MRQ_E_BUSY: a name leads elsewhere by now. */
+static enum mrq_status
+rename_names(const struct mrq_call *call, const struct side *from,
+	     const struct side *to, unsigned flags, struct mrq_error *err)
+{
+	pthread_rwlock_t *backing = &call->fs->table->backing;
+	(void)pthread_rwlock_wrlock(backing);
+	bool same = unmoved(from) && unmoved(to);
+	int r = same ? MRQ_AS_CALLER(call, MRQ_CREDS_GROUPS,
+				     (int)syscall(SYS_renameat2, from->parent->fd,
+						  from->name, to->parent->fd, to->name,
+						  flags))
+		     : 0;
+	int e = errno;
+	(void)pthread_rwlock_unlock(backing);
+	if (!same)
+		return mrq_fail(err, MRQ_E_BUSY, "'%s' or '%s' was renamed meanwhile",
+				from->name, to->name);
+	return r < 0 ? mrq_fail_errno(err, e) : MRQ_OK;
 }
 
 static enum mrq_status
@@ -120,9 +144,7 @@ rename_found(const struct mrq_call *call, const struct side *from,
 	mrq_attach_hold(from->ino);
 	if (to->ino && to->ino != from->ino)
 		mrq_attach_hold(to->ino);
-	enum mrq_status st = MRQ_OK;
-	if (rename_names(call, from, to, flags) < 0)
-		st = mrq_fail_errno(err, errno);
+	enum mrq_status st = rename_names(call, from, to, flags, err);
 	if (to->ino && to->ino != from->ino)
 		mrq_attach_put(fs, to->ino);
 	mrq_attach_put(fs, from->ino);
@@ -137,18 +159,11 @@ rename_found(const struct mrq_call *call, const struct side *from,
 	return MRQ_OK;
 }
 
-enum mrq_status
-mrq_do_rename(const struct mrq_call *call, struct mrq_inode *parent, const char *name,
-	      struct mrq_inode *new_parent, const char *new_name, unsigned flags,
-	      struct mrq_error *err)
+static enum mrq_status
+rename_once(const struct mrq_call *call, struct side from, struct side to,
+	    unsigned flags, struct mrq_error *err)
 {
 	struct mrq_fs *fs = call->fs;
-	struct side from = { .parent = parent, .name = name };
-	struct side to = { .parent = new_parent, .name = new_name };
-	if (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE))
-		return mrq_fail_errno(err, EINVAL);
-	if (fs->options.read_only)
-		return mrq_fail_errno(err, EROFS);
 	MRQ_TRY(side_find(fs, &from, true, err));
 	enum mrq_status st = side_find(fs, &to, (flags & RENAME_EXCHANGE) != 0, err);
 	if (st == MRQ_OK)
@@ -156,5 +171,22 @@ mrq_do_rename(const struct mrq_call *call, struct mrq_inode *parent, const char 
 	if (to.ino)
 		mrq_inode_unref(fs, to.ino, 1);
 	mrq_inode_unref(fs, from.ino, 1);
+	return st;
+}
+
+enum mrq_status
+mrq_do_rename(const struct mrq_call *call, struct mrq_inode *parent, const char *name,
+	      struct mrq_inode *new_parent, const char *new_name, unsigned flags,
+	      struct mrq_error *err)
+{
+	const struct side from = { .parent = parent, .name = name };
+	const struct side to = { .parent = new_parent, .name = new_name };
+	if (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE))
+		return mrq_fail_errno(err, EINVAL);
+	if (call->fs->options.read_only)
+		return mrq_fail_errno(err, EROFS);
+	enum mrq_status st = MRQ_E_BUSY;
+	for (unsigned i = 0; st == MRQ_E_BUSY && i < RENAME_TRIES; i++)
+		st = rename_once(call, from, to, flags, err);
 	return st;
 }

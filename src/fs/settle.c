@@ -204,7 +204,7 @@ prepare(struct mrq_fs *fs, struct item *item, struct mrq_error *err)
 	struct mrq_inode *ino = item->ino;
 	MRQ_TRY(mrq_attach_get(fs, ino, &item->file, err));
 	(void)pthread_rwlock_rdlock(&ino->io);
-	item->writes = atomic_load(&ino->writes);
+	item->writes = atomic_fetch_add(&ino->writes, 1) + 1;
 	enum mrq_status st = MRQ_OK;
 	if (ino->fence != MRQ_FENCE_CLOSED)
 		st = mrq_file_commit(item->file, false, err);

@@ -125,7 +125,8 @@ make(struct world *w, const char *text)
 	struct mrq_caller ann = as(ANN);
 	int fd = open(w->file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
-	check_ok(mrq_file_create(w->session, fd, &ann, "/a.txt", &f, &err), &err);
+	check_ok(mrq_file_attach_new(w->session, fd, "/a.txt", &f, &err), &err);
+	check_ok(mrq_file_create(f, &ann, "/a.txt", &err), &err);
 	check_ok(mrq_file_open(f, &ann, MRQ_REQUEST_WRITE, "/a.txt", &h, &err), &err);
 	check_ok(mrq_file_write(f, text, strlen(text), 0, &err), &err);
 	check_ok(mrq_file_commit(f, false, &err), &err);
@@ -320,7 +321,8 @@ test_one_licence_serves_many_files(void **state)
 		struct mrq_file *f = NULL;
 		int fd = open(w->dir, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
 		assert_true(fd >= 0);
-		check_ok(mrq_file_create(w->session, fd, &ann, "/x", &f, &err), &err);
+		check_ok(mrq_file_attach_new(w->session, fd, "/x", &f, &err), &err);
+		check_ok(mrq_file_create(f, &ann, "/x", &err), &err);
 		mrq_file_free(f);
 	}
 	char *json = NULL;
