@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ *	act list
+ *	act setup WORK MOUNTPOINT
+ *	act run WORK MOUNTPOINT LOG
+ */
+#include "act.h"
+#include "log.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
+#include <sys/xattr.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SIZE_MOST (4u << 20) /* bytes of one write */
+
+static struct crash_log *the_log;
+static int the_mount = -1;
+static const struct act_work *the_work;
+static uint64_t n_files, n_writes;
+
+static void
+must(bool ok, const char *what)
+{
+	if (ok)
+		return;
+	perror(what);
+	exit(1);
+}
+
+/* Every 48 bytes say of which file and write they are, and where they stand. */
+static void
+fill(char *buf, size_t len, uint64_t off, uint64_t number, uint64_t write)
+{
+	char unit[64];
+
+	for (size_t i = 0; i < len; i++) {
+		uint64_t at = off + i;
+		if (i == 0 || at % 48 == 0)
+			(void)snprintf(unit, sizeof(unit),
+				       "plaintext of file %03u write %06u at %09llx\n ",
+				       (unsigned)number, (unsigned)write,
+				       (unsigned long long)(at / 48));
+		buf[i] = unit[at % 48];
+	}
+}
+
+static char *
+content(size_t len, uint64_t off, uint64_t number, uint64_t write)
+{
+	char *buf = malloc(len + 1);
+
+	must(buf && len <= SIZE_MOST, "content");
+	fill(buf, len, off, number, write);
+	return buf;
+}
+
+static void
+tell(struct crash_record r, const char *name, const char *name2, const void *data,
+     size_t len)
+{
+	crash_log_lock(the_log);
+	crash_log_add(the_log, &r, name, name2, data, len);
+	crash_log_unlock(the_log);
+}
+
+static void
+tell_file(enum crash_kind kind, const struct act_file *f)
+{
+	tell((struct crash_record){ .kind = (uint16_t)kind, .off = f->number }, NULL,
+	     NULL, NULL, 0);
+}
+
+static void
+tell_names(enum crash_kind kind, const char *a, const char *b)
+{
+	tell((struct crash_record){ .kind = (uint16_t)kind }, a, b, NULL, 0);
+}
+
+struct act_file
+act_found(const char *path)
+{
+	struct act_file f = { .number = n_files++ };
+	size_t i = 0;
+
+	while (strcmp(the_work->found[i].path, path) != 0)
+		i++;
+	size_t size = the_work->found[i].size;
+	char *data = content(size, 0, f.number, 0);
+	tell((struct crash_record){ .kind = CRASH_HAS, .off = f.number }, path, NULL,
+	     data, size);
+	free(data);
+	f.fd = openat(the_mount, path, O_RDWR | O_CLOEXEC);
+	must(f.fd >= 0, path);
+	return f;
+}
+
+struct act_file
+act_make(const char *path)
+{
+	struct act_file f = { .number = n_files++ };
+
+	tell((struct crash_record){ .kind = CRASH_WILL_MAKE, .off = f.number }, path,
+	     NULL, NULL, 0);
+	f.fd = openat(the_mount, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	must(f.fd >= 0, path);
+	tell_names(CRASH_DONE, NULL, NULL);
+	return f;
+}
+
+void
+act_write(struct act_file *f, uint64_t off, size_t len)
+{
+	char *data = content(len, off, f->number, ++n_writes);
+
+	tell((struct crash_record){ .kind = CRASH_WILL_WRITE,
+				    .off = f->number,
+				    .size = off },
+	     NULL, NULL, data, len);
+	must(pwrite(f->fd, data, len, (off_t)off) == (ssize_t)len, "write");
+	free(data);
+}
+
+void
+act_append(struct act_file *f, size_t len)
+{
+	struct stat st;
+
+	must(fstat(f->fd, &st) == 0, "stat");
+	act_write(f, (uint64_t)st.st_size, len);
+}
+
+void
+act_resize(struct act_file *f, uint64_t size)
+{
+	tell((struct crash_record){ .kind = CRASH_WILL_RESIZE,
+				    .off = f->number,
+				    .size = size },
+	     NULL, NULL, NULL, 0);
+	must(ftruncate(f->fd, (off_t)size) == 0, "truncate");
+}
+
+void
+act_punch(struct act_file *f, uint64_t off, uint64_t len)
+{
+	tell((struct crash_record){ .kind = CRASH_WILL_PUNCH,
+				    .off = f->number,
+				    .ino = off,
+				    .size = len },
+	     NULL, NULL, NULL, 0);
+	must(fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off,
+		       (off_t)len) == 0,
+	     "punch");
+}
+
+void
+act_sync(struct act_file *f)
+{
+	must(fsync(f->fd) == 0, "fsync");
+	tell_file(CRASH_SYNCED, f);
+}
+
+void
+act_close(struct act_file *f)
+{
+	must(close(f->fd) == 0, "close");
+	tell_file(CRASH_CLOSED, f);
+}
+
+void
+act_label(struct act_file *f, const char *label)
+{
+	tell_file(CRASH_WILL_LABEL, f);
+	must(fsetxattr(f->fd, "user.marque.label", label, strlen(label), 0) == 0,
+	     "label");
+	tell_file(CRASH_LABELLED, f);
+}
+
+void
+act_rename(const char *from, const char *to)
+{
+	tell_names(CRASH_WILL_RENAME, from, to);
+	must(renameat(the_mount, from, the_mount, to) == 0, "rename");
+	tell_names(CRASH_DONE, NULL, NULL);
+}
+
+void
+act_link(const char *from, const char *to)
+{
+	tell_names(CRASH_WILL_LINK, from, to);
+	must(linkat(the_mount, from, the_mount, to, 0) == 0, "link");
+	tell_names(CRASH_DONE, NULL, NULL);
+}
+
+void
+act_unlink(const char *path)
+{
+	tell_names(CRASH_WILL_UNLINK, path, NULL);
+	must(unlinkat(the_mount, path, 0) == 0, "unlink");
+	tell_names(CRASH_DONE, NULL, NULL);
+}
+
+void
+act_sync_names(void)
+{
+	must(fsync(the_mount) == 0, "fsync of the folder");
+	tell_names(CRASH_NAMES_SYNCED, NULL, NULL);
+}
+
+void
+act_settle(void)
+{
+	static const char flush[] = "{\"verb\":\"flush\"}";
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	int s = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	char answer[512] = "";
+	struct stat st;
+
+	must(s >= 0 && fstat(the_mount, &st) == 0, "socket");
+	(void)snprintf(to.sun_path, sizeof(to.sun_path), "/run/marque/%u-%u.sock",
+		       major(st.st_dev), minor(st.st_dev));
+	must(connect(s, (const struct sockaddr *)&to, sizeof(to)) == 0, to.sun_path);
+	must(send(s, flush, strlen(flush), 0) > 0, "send");
+	must(recv(s, answer, sizeof(answer) - 1, 0) > 0, "receive");
+	must(strstr(answer, "\"MRQ_OK\"") || strstr(answer, "\"ok\""), answer);
+	(void)close(s);
+}
+
+static void
+setup(void)
+{
+	for (const struct act_found *t = the_work->found; t->path; t++) {
+		char *data = content(t->size, 0, n_files++, 0);
+		int fd = openat(the_mount, t->path, O_WRONLY | O_CREAT | O_EXCL, 0644);
+		must(fd >= 0 && write(fd, data, t->size) == (ssize_t)t->size, t->path);
+		must(fsync(fd) == 0 && close(fd) == 0, t->path);
+		free(data);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc == 2 && strcmp(argv[1], "list") == 0) {
+		for (size_t i = 0; i < act_n_works; i++)
+			(void)puts(act_works[i].name);
+		return 0;
+	}
+	for (size_t i = 0; argc > 3 && i < act_n_works; i++)
+		if (strcmp(act_works[i].name, argv[2]) == 0)
+			the_work = &act_works[i];
+	if (!the_work) {
+		(void)fputs("usage: act list | setup WORK MOUNT | run WORK MOUNT LOG\n",
+			    stderr);
+		return 2;
+	}
+	the_mount = open(argv[3], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	must(the_mount >= 0, argv[3]);
+	if (argc == 4) {
+		setup();
+		return 0;
+	}
+	the_log = crash_log_open(argv[4], false);
+	must(the_log, argv[4]);
+	the_work->run();
+	return 0;
+}

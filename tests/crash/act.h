@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef MRQ_TEST_CRASH_ACT_H
+#define MRQ_TEST_CRASH_ACT_H
+
+/*
+ * What a program does on the mount, and tells the log of: a WILL mark before each call, a
+ * mark for each promise after the call that gives it.  Any failure ends the program.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct act_file {
+	uint64_t number;
+	int fd;
+};
+
+/** A file of the setup: written before the recorder is there. */
+struct act_file act_found(const char *path);
+struct act_file act_make(const char *path);
+void act_write(struct act_file *f, uint64_t off, size_t len);
+void act_append(struct act_file *f, size_t len);
+void act_resize(struct act_file *f, uint64_t size);
+void act_punch(struct act_file *f, uint64_t off, uint64_t len);
+void act_sync(struct act_file *f);
+void act_close(struct act_file *f);
+void act_label(struct act_file *f, const char *label);
+void act_rename(const char *from, const char *to);
+void act_link(const char *from, const char *to);
+void act_unlink(const char *path);
+/** Sync the root of the mount. */
+void act_sync_names(void);
+/** Have the daemon bring all files to rest. */
+void act_settle(void);
+
+struct act_found {
+	const char *path;
+	size_t size;
+};
+struct act_work {
+	const char *name;
+	struct act_found found[4]; /* ended by a path of NULL */
+	void (*run)(void);
+};
+extern const struct act_work act_works[];
+extern const size_t act_n_works;
+
+#endif
