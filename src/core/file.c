@@ -292,6 +292,7 @@ label_once(struct mrq_file *file, const struct mrq_caller *caller, const char *p
 	struct mrq_error why = { 0 };
 	if (label_empty(file, caller, path, &why) != MRQ_OK)
 		return refused(file->session, caller, path, &why, err);
+	file->maker = *caller;
 	atomic_store(&file->fresh, mrq_file_kind_get(file) == MRQ_FILE_PROTECTED);
 	return MRQ_OK;
 }
@@ -436,6 +437,14 @@ open_empty(struct mrq_file *file, const struct mrq_caller *caller,
 	return label_once(file, caller, path, err);
 }
 
+/** True once, for who made the file. */
+static bool
+take_fresh(struct mrq_file *file, const struct mrq_caller *caller)
+{
+	return atomic_load(&file->fresh) && file->maker.uid == caller->uid &&
+	       file->maker.pid == caller->pid && atomic_exchange(&file->fresh, false);
+}
+
 static enum mrq_status
 open_fresh(struct mrq_file *file, const struct mrq_caller *caller,
 	   enum mrq_request request, const char *path, struct mrq_handle **ret,
@@ -465,7 +474,7 @@ mrq_file_open(struct mrq_file *file, const struct mrq_caller *caller,
 		return open_damaged(file, caller, path, err);
 	if (kind != MRQ_FILE_PROTECTED)
 		return open_plain(file, caller, request, path, ret, err);
-	if (atomic_exchange(&file->fresh, false))
+	if (take_fresh(file, caller))
 		return open_fresh(file, caller, request, path, ret, err);
 	struct mrq_access a MRQ_CLEANUP(mrq_access_wipe) = { .cached = false };
 	MRQ_TRY(mrq_access_check(file, caller, request, MRQ_AUDIT_OPEN, path, &a, err));

@@ -115,9 +115,10 @@ struct mrq_file {
 	struct mrq_error damage;         /* why it is DAMAGED */
 	char *what;                      /* path for messages */
 	pthread_mutex_t lock;
-	atomic_bool
-		fresh; /* just created: the creator's first open is decided already */
-	bool frozen;   /* guarded by lock */
+	/* Just created: the first open by who made it is decided already, anybody else's is not. */
+	atomic_bool fresh;
+	struct mrq_caller maker; /* set once, before fresh */
+	bool frozen;             /* guarded by lock */
 };
 enum mrq_file_kind mrq_file_kind_get(const struct mrq_file *file);
 

@@ -181,6 +181,7 @@ put_header(struct mrq_file *file, const struct mrq_publish_request *request,
 	struct mrq_published pub MRQ_CLEANUP(mrq_published_clear) = { .licence = NULL };
 	MRQ_TRY(mrq_session_publish(s, request, &pub, err));
 	struct mrq_container_protection protection = mrq_published_protection(&pub);
+	atomic_store(&file->fresh, false);
 	MRQ_TRY(mrq_container_protect(file->container, &protection, err));
 	struct mrq_container_facts facts;
 	mrq_container_facts_get(file->container, &facts);

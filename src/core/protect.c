@@ -614,6 +614,7 @@ adopt(struct mrq_file *moved, struct mrq_file *target,
 		.licence_len = (uint32_t)len,
 		.content_key = key,
 	};
+	atomic_store(&moved->fresh, false);
 	if (mrq_file_kind_get(moved) == MRQ_FILE_PROTECTED)
 		return mrq_container_protect(moved->container, &p, err);
 	return make_under(moved, &p, err);

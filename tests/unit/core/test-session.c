@@ -188,6 +188,24 @@ test_default_label_lets_the_organisation_in(void **state)
 }
 
 static void
+test_only_the_maker_opens_a_new_file_undecided(void **state)
+{
+	struct world *w = *state;
+	struct mrq_error err = { 0 };
+	struct mrq_file *f = NULL;
+	struct mrq_caller ann = as(ANN);
+	int fd = open(w->file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	check_ok(mrq_file_attach_new(w->session, fd, "/a.txt", &f, &err), &err);
+	check_ok(mrq_file_create(f, &ann, "/a.txt", &err), &err);
+	check_status(try_open(f, EVE, MRQ_REQUEST_READ), MRQ_E_DENIED, NULL);
+	check_status(try_open(f, EVE, MRQ_REQUEST_WRITE), MRQ_E_DENIED, NULL);
+	check_ok(try_open(f, ANN, MRQ_REQUEST_WRITE), NULL);
+	check_status(try_open(f, EVE, MRQ_REQUEST_READ), MRQ_E_DENIED, NULL);
+	mrq_file_free(f);
+}
+
+static void
 test_plaintext_does_not_reach_the_source(void **state)
 {
 	struct world *w = *state;
@@ -630,6 +648,7 @@ main(void)
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	static const struct CMUnitTest tests[] = {
 		CASE(test_default_label_lets_the_organisation_in),
+		CASE(test_only_the_maker_opens_a_new_file_undecided),
 		CASE(test_plaintext_does_not_reach_the_source),
 		CASE(test_permissions_name_who_may),
 		CASE(test_expiry_spares_the_owner),
