@@ -43,7 +43,8 @@ struct mrq_control {
 	struct mrq_control_mount mount;
 	int dirfd, listener, wake;
 	char name[MRQ_CONTROL_NAME_MAX];
-	char *buffer; /* of the loop: one request */
+	struct stat bound; /* what we made of that name; st_nlink 0: nothing */
+	char *buffer;      /* of the loop: one request */
 	pthread_t loop, worker;
 	bool loop_runs, worker_runs;
 	pthread_mutex_t lock;
@@ -361,7 +362,9 @@ make_listener(struct mrq_control *control, const char *name, struct mrq_error *e
 	if (bind(control->listener, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return mrq_fail_sys(err, "cannot make the control socket '%s'",
 				    control->name);
-	if (fchmodat(control->dirfd, control->name, 0666, 0) < 0 ||
+	if (fstatat(control->dirfd, control->name, &control->bound,
+		    AT_SYMLINK_NOFOLLOW) < 0 ||
+	    fchmodat(control->dirfd, control->name, 0666, 0) < 0 ||
 	    listen(control->listener, MRQ_CONTROL_CLIENTS_MAX) < 0)
 		return mrq_fail_sys(err, "cannot open the control socket '%s'",
 				    control->name);
@@ -434,6 +437,21 @@ stop_threads(struct mrq_control *control)
 		(void)pthread_join(control->loop, NULL);
 }
 
+/*
+ * The name may be another's by now: once unmounted, our device number can be that of the next mount.
+ * Before the listener is closed, which keeps the inode number ours.
+ */
+static void
+remove_name(const struct mrq_control *control)
+{
+	struct stat st;
+
+	if (control->bound.st_nlink > 0 &&
+	    fstatat(control->dirfd, control->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    st.st_dev == control->bound.st_dev && st.st_ino == control->bound.st_ino)
+		(void)unlinkat(control->dirfd, control->name, 0);
+}
+
 void
 mrq_control_free(struct mrq_control *control)
 {
@@ -442,10 +460,9 @@ mrq_control_free(struct mrq_control *control)
 	stop_threads(control);
 	for (size_t i = 0; i < MRQ_CONTROL_CLIENTS_MAX; i++)
 		client_clear(&control->clients[i]);
-	if (control->listener >= 0) {
+	remove_name(control);
+	if (control->listener >= 0)
 		(void)close(control->listener);
-		(void)unlinkat(control->dirfd, control->name, 0);
-	}
 	if (control->wake >= 0)
 		(void)close(control->wake);
 	if (control->dirfd >= 0)

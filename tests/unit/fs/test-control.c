@@ -554,6 +554,28 @@ an_answer_is_sent_before_the_end(void **state)
 	hears(slow, "{\"status\":\"ok\"}");
 }
 
+/* The device number of a mount that is gone serves the next one, while the first daemon ends. */
+static void
+who_ends_leaves_the_socket_of_the_next_mount(void **state)
+{
+	struct fixture f;
+	struct mrq_error err = { 0 };
+	struct mrq_control *former;
+
+	(void)state;
+	fixture_begin(&f);
+	former = f.control;
+	const struct mrq_control_mount mount = { &fake_ops, &f.fake, geteuid(),
+						 "/mnt/y" };
+	check_ok(mrq_control_new(f.dirfd, "0-9.sock", &mount, &f.control, &err), &err);
+	check_ok(mrq_control_start(f.control, &err), &err);
+	mrq_control_free(former);
+	int fd = call(&f);
+	say(fd, "{\"verb\":\"status\"}");
+	hears(fd, "{\"status\":\"ok\",\"pid\":42}");
+	fixture_end(&f);
+}
+
 static void
 the_name_tells_the_device(void **state)
 {
@@ -587,6 +609,7 @@ main(void)
 		cmocka_unit_test(a_client_that_leaves_is_forgotten),
 		cmocka_unit_test(too_many_clients_are_turned_away),
 		cmocka_unit_test(an_answer_is_sent_before_the_end),
+		cmocka_unit_test(who_ends_leaves_the_socket_of_the_next_mount),
 	};
 
 	return CHECK_MAIN(tests);
