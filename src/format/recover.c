@@ -13,8 +13,10 @@
 
 #include <sys/stat.h>
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SCAN_PAGES   (MRQ_JOURNAL_SCAN / MRQ_PAGE)
 #define PIECE_PAGES  64u /* read at once */
@@ -110,6 +112,14 @@ is_candidate(const struct recovery *r, const uint8_t *page, uint64_t at,
 	       (!r->good || mrq_guid_equal(&ret->file_id, &r->hdr.file_id));
 }
 
+static bool
+is_hole(const struct recovery *r, uint64_t page, uint64_t n)
+{
+	off_t data = lseek(r->fd, (off_t)(page * MRQ_PAGE), SEEK_DATA);
+
+	return data < 0 ? errno == ENXIO : (uint64_t)data >= (page + n) * MRQ_PAGE;
+}
+
 /* (3) The last commit page before `end` and not before `from`; *ret_found tells. */
 static enum mrq_status
 scan_back(struct recovery *r, uint64_t from, uint64_t end, struct mrq_commit_page *ret,
@@ -119,6 +129,8 @@ scan_back(struct recovery *r, uint64_t from, uint64_t end, struct mrq_commit_pag
 	/* Nearly always the very last page. */
 	for (uint64_t n = 1; end > from && !*ret_found; end -= n, n = PIECE_PAGES) {
 		n = n < end - from ? n : end - from;
+		if (is_hole(r, end - n, n))
+			continue;
 		MRQ_TRY(mrq_pages_read(r->fd, end - n, n, r->piece, err));
 		for (uint64_t i = n; i-- > 0 && !*ret_found;)
 			*ret_found = is_candidate(r, r->piece + i * MRQ_PAGE,
@@ -532,6 +544,21 @@ recover_once(struct recovery *r, struct mrq_recovered *ret, struct mrq_error *er
 	return MRQ_OK;
 }
 
+/*
+ * A header that reads the same again, in a file as long as it was, is not one that somebody is
+ * writing: whoever moved a journal in place in between has changed both.
+ */
+static bool
+stands_still(struct recovery *r)
+{
+	uint64_t pages = r->file_pages;
+
+	return r->in_place && r->image &&
+	       mrq_pages_read(r->fd, 0, r->pages, r->image, NULL) == MRQ_OK &&
+	       memcmp(r->image, r->in_place, (size_t)r->pages * MRQ_PAGE) == 0 &&
+	       file_length(r, NULL) == MRQ_OK && r->file_pages == pages;
+}
+
 enum mrq_status
 mrq_recover(int fd, struct mrq_recovered *ret, struct mrq_error *err)
 {
@@ -547,6 +574,8 @@ mrq_recover(int fd, struct mrq_recovered *ret, struct mrq_error *err)
 			found = (struct mrq_recovered){ .image = NULL };
 		}
 		if (s != MRQ_E_DAMAGED && s != MRQ_E_BUSY)
+			return s;
+		if (s == MRQ_E_DAMAGED && stands_still(&r))
 			return s;
 	}
 	return s;
