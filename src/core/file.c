@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/guid.h"
 #include "core/internal.h"
 
@@ -44,6 +45,42 @@ broken(enum mrq_status status)
 }
 
 enum mrq_status
+mrq_file_look_again(int fd, const char *path, struct mrq_error *why)
+{
+	uint8_t head[MRQ_DEFACED_HEAD];
+	size_t len = 0;
+	enum mrq_status st = mrq_pread_upto(fd, head, sizeof(head), 0, &len, path, why);
+	if (st == MRQ_OK && !mrq_container_defaced(head, len))
+		return MRQ_E_PLAIN;
+	return st != MRQ_OK ? st
+			    : mrq_fail(why, MRQ_E_DAMAGED,
+				       "'%s' was a protected file, and its first bytes "
+				       "are damaged; restore it from a backup",
+				       path);
+}
+
+/** Facts of what a container's code refused with this status; *why tells of a damaged one. */
+static enum mrq_status
+facts_of_other(int fd, const char *path, enum mrq_status st, struct mrq_facts *ret,
+	       struct mrq_error *why)
+{
+	struct stat sb;
+	if (st == MRQ_E_PLAIN)
+		st = mrq_file_look_again(fd, path, why);
+	if (st != MRQ_E_PLAIN && !broken(st))
+		return st;
+	if (fstat(fd, &sb) < 0)
+		return mrq_fail_sys(why, "cannot stat '%s'", path);
+	*ret = (struct mrq_facts){ .kind = MRQ_FILE_PLAIN,
+				   .size = (uint64_t)sb.st_size };
+	if (broken(st))
+		ret->kind = MRQ_FILE_DAMAGED;
+	else if (sb.st_size == 0)
+		ret->kind = MRQ_FILE_EMPTY;
+	return MRQ_OK;
+}
+
+enum mrq_status
 mrq_facts_load(struct mrq_session *session, int fd, const char *path,
 	       struct mrq_facts *ret, struct mrq_error *err)
 {
@@ -55,21 +92,10 @@ mrq_facts_load(struct mrq_session *session, int fd, const char *path,
 		facts_from_container(&facts, ret);
 		return MRQ_OK;
 	}
-	struct stat sb;
-	if (st != MRQ_E_PLAIN && !broken(st)) {
-		if (err)
-			*err = why;
-		return st;
-	}
-	if (fstat(fd, &sb) < 0)
-		return mrq_fail_sys(err, "cannot stat '%s'", path);
-	*ret = (struct mrq_facts){ .kind = MRQ_FILE_PLAIN,
-				   .size = (uint64_t)sb.st_size };
-	if (broken(st))
-		ret->kind = MRQ_FILE_DAMAGED;
-	else if (sb.st_size == 0)
-		ret->kind = MRQ_FILE_EMPTY;
-	return MRQ_OK;
+	st = facts_of_other(fd, path, st, ret, &why);
+	if (st != MRQ_OK && err)
+		*err = why;
+	return st;
 }
 
 static enum mrq_status
@@ -127,13 +153,12 @@ mrq_file_attach(struct mrq_session *session, int fd, const char *path,
 		&f->container, &why);
 	if (st == MRQ_OK) {
 		kind_set(f, MRQ_FILE_PROTECTED);
-	} else if (st == MRQ_E_PLAIN || broken(st)) {
-		MRQ_TRY(mrq_facts_load(session, fd, path, &f->facts, err));
-		if (broken(st))
-			f->facts.kind = MRQ_FILE_DAMAGED;
+	} else {
+		st = facts_of_other(fd, path, st, &f->facts, &why);
 		f->damage = why;
 		kind_set(f, f->facts.kind);
-	} else {
+	}
+	if (st != MRQ_OK) {
 		if (err)
 			*err = why;
 		return st;

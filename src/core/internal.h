@@ -215,6 +215,12 @@ MRQ_MUST_CHECK enum mrq_status mrq_access_unlock(struct mrq_file *file,
 						 const struct mrq_caller *caller,
 						 const char *path,
 						 struct mrq_error *err);
+/**
+ * For a file that is said to be plain: MRQ_E_PLAIN, or MRQ_E_DAMAGED when it can only be a container
+ * that lost its first bytes.  MRQ_E_SYS.
+ */
+MRQ_MUST_CHECK enum mrq_status mrq_file_look_again(int fd, const char *path,
+						   struct mrq_error *err);
 /** Report damage or rollback found while using a file: audit event and `why`. */
 void mrq_file_report(struct mrq_file *file, const struct mrq_caller *caller,
 		     enum mrq_status status, const char *path,

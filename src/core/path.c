@@ -56,6 +56,8 @@ mrq_path_status(struct mrq_session *s, const char *path, char **ret,
 	struct mrq_error why = { 0 };
 	enum mrq_status st =
 		mrq_container_attach(fd, MRQ_ATTACH_READ_ONLY, path, &c, &why);
+	if (st == MRQ_E_PLAIN)
+		st = mrq_file_look_again(fd, path, &why);
 	if (st != MRQ_OK && st != MRQ_E_PLAIN) {
 		if (err)
 			*err = why;

@@ -65,6 +65,14 @@ struct mrq_container;
 
 /** True when the first bytes are a container's (any version).  Pure. */
 bool mrq_container_probe(const void *head, size_t len);
+/**
+ * True when the first bytes of a file are no container's, but can only be what is left of one: part of
+ * the magic and nothing else, or another magic in front of a header's constant fields.  Pure.
+ *
+ * @len up to MRQ_DEFACED_HEAD; less when the file is that short
+ */
+bool mrq_container_defaced(const void *head, size_t len);
+#define MRQ_DEFACED_HEAD 24u
 
 /**
  * Make a container of an empty file: random file id and data key, size 0.  Nothing is

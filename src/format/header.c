@@ -37,6 +37,35 @@ all_zero(const uint8_t *p, size_t len)
 	return true;
 }
 
+/* Fields of a header behind the magic whose values are known beforehand, about 100 bits of them. */
+static bool
+constants_of_a_header(struct mrq_reader *r)
+{
+	uint16_t version = mrq_read_u16(r), pages = mrq_read_u16(r);
+	uint8_t shift = mrq_read_u8(r), cipher = mrq_read_u8(r);
+	uint8_t licence_type = mrq_read_u8(r), tree_height = mrq_read_u8(r);
+	uint32_t flags = mrq_read_u32(r);
+	uint16_t entries = mrq_read_u16(r), reserved = mrq_read_u16(r);
+
+	return !r->failed && version == MRQ_FORMAT_VERSION && pages > 0 &&
+	       pages <= MRQ_HEADER_PAGES_MAX && shift >= MRQ_BLOCK_SHIFT_MIN &&
+	       shift <= MRQ_BLOCK_SHIFT_MAX && cipher == CIPHER_AES_256_GCM &&
+	       (licence_type == MRQ_LICENCE_JWS || licence_type == MRQ_LICENCE_XRML) &&
+	       tree_height <= MRQ_TREE_LEVELS && flags <= FLAG_UNSETTLED &&
+	       entries == MRQ_INLINE_ENTRIES && reserved == 0;
+}
+
+bool
+mrq_container_defaced(const void *head, size_t len)
+{
+	/* One byte of it may be anything's. */
+	if (len < sizeof(magic))
+		return len > 1 && memcmp(head, magic, len) == 0;
+	struct mrq_reader r = mrq_reader_make(head, len);
+	mrq_read_skip(&r, sizeof(magic));
+	return !mrq_container_probe(head, len) && constants_of_a_header(&r);
+}
+
 void
 mrq_entry_encode(const struct mrq_entry *e, uint8_t ret[static MRQ_ENTRY_BYTES])
 {

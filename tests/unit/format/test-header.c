@@ -162,6 +162,31 @@ peek_looks_at_magic_version_and_pages(void **state)
 }
 
 static void
+a_container_without_its_magic_is_told_from_other_files(void **state)
+{
+	(void)state;
+	static const char other[32] = "\x89PNG\r\n\x1a\n";
+	struct mrq_header h = sample();
+
+	encode(&h);
+	for (size_t len = 0; len <= 8; len++)
+		assert_int_equal(mrq_container_defaced(image, len), len > 1 && len < 8);
+	for (size_t bit = 0; bit < 64; bit++) {
+		image[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		assert_true(mrq_container_defaced(image, MRQ_DEFACED_HEAD));
+		assert_false(mrq_container_defaced(image, MRQ_DEFACED_HEAD - 1));
+		image[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	}
+	assert_false(mrq_container_defaced(image, MRQ_DEFACED_HEAD));
+	memset(image, 0, 8);
+	assert_true(mrq_container_defaced(image, MRQ_DEFACED_HEAD));
+	image[12] = MRQ_BLOCK_SHIFT_MAX + 1;
+	assert_false(mrq_container_defaced(image, MRQ_DEFACED_HEAD));
+	assert_false(mrq_container_defaced(other, MRQ_DEFACED_HEAD));
+	assert_false(mrq_container_defaced(other, 7));
+}
+
+static void
 any_flipped_bit_is_noticed(void **state)
 {
 	(void)state;
@@ -296,6 +321,8 @@ main(void)
 		cmocka_unit_test(an_entry_is_32_bytes_in_order),
 		cmocka_unit_test(pages_leave_room_for_another_licence),
 		cmocka_unit_test(peek_looks_at_magic_version_and_pages),
+		cmocka_unit_test(
+			a_container_without_its_magic_is_told_from_other_files),
 		cmocka_unit_test(any_flipped_bit_is_noticed),
 		cmocka_unit_test(each_malformed_field_is_named),
 		cmocka_unit_test(what_lies_past_the_end_is_refused),
