@@ -2,63 +2,132 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # Whoever changes a protected file behind the mount gets nothing but EIO, with an audit record, or the
-# right plaintext; whoever puts an older version back gets EIO until somebody accepts it.
+# right plaintext, from the mount and from the library; whoever puts an older version back gets EIO
+# until somebody accepts it.
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/lib/share.sh
 . "$here/../lib/share.sh"
 
+need python3
 share_begin
-share_config 'plain = deny'
-# What a name means is asked each time: copies are put behind the mount.
+command -v library-reader >/dev/null || die "library-reader is not built"
+# What a name means is asked each time: files are changed behind the mount.
 options=attr_timeout=0,entry_timeout=0
 share_mount $options
 seed=${MARQUE_SEED:-$RANDOM}
 note "seed $seed"
-kind=$(size make make-all)
+# Out of reach of the mount: plaintext, and containers as they should be.
+mkdir "$W/plain" "$W/kept"
 
+# tamper WHAT ARGUMENT...
 tamper()
 {
-	python3 "$here/../lib/tamper.py" "$@"
+	local what=$1
+	shift
+	python3 "$here/../lib/tamper.py" --state "$STATE" --config "$CONF" --source "$SRC" \
+		--mount "$MNT" --account "$ALICE" --seed "$seed" ${LONG:+--long} "$@" >&2 || die "$what"
+	ok "$what"
 }
 
-# damages WHAT: what a mutilated copy gives is EIO with a record, or right
-for bytes in 0 1 4095 4096 4097 140000 1048576; do
-	head -c $bytes /dev/urandom >"$W/plain"
-	as "$ALICE" sh -c "cat >'$MNT/a$bytes'; cp '$MNT/a$bytes' '$MNT/b$bytes'" <"$W/plain"
-	head -c $bytes /dev/urandom | as "$ALICE" sh -c "cat >'$MNT/b$bytes'"
-	share_umount
-	share_mount $options
-	cmp "$W/plain" "$MNT/a$bytes" >&2 || die "$bytes bytes: not the same before anything was done"
-	if [ $bytes = 0 ] && [ ! -s "$SRC/a0" ]; then
-		ok "0 bytes: an empty file is empty behind the mount"
-		continue
+# plain_make NAME BYTES: plaintext; large ones are sparse, by the same holes
+plain_make()
+{
+	if [ "$2" -le 2000000 ]; then
+		head -c "$2" /dev/urandom >"$W/plain/$1"
+		return
 	fi
-	mkdir "$SRC/spoilt"
-	tamper "$kind" "$SRC/a$bytes" "$SRC/b$bytes" "$SRC/spoilt" $((bytes < 1000000 ? 120 : 20)) "$seed" || die "no copies"
-	n=$(find "$SRC/spoilt" -type f | wc -l)
-	events='.event == "damage" or .event == "rollback" or (.event == "open" and
-		(.status == "damaged" or .status == "format" or .status == "forged" or .status == "version"))'
-	before=$(audit_count "$events")
-	read -r right refused foreign wrong <<<"$(as "$ALICE" python3 "$here/../lib/tamper.py" judge \
-		"$W/plain" "$MNT/spoilt")"
-	note "$bytes bytes: of $n copies $right right, $refused refused, $foreign plain, $wrong wrong"
-	equal "$bytes bytes: no copy gives anything else" 0 "$wrong"
-	# One bit of the magic makes a file a plain one, as does a first page that went elsewhere.
-	[ "$foreign" -lt $((80 + n / 4)) ] || die "$bytes bytes: $foreign are plain files"
-	[ "$refused" -gt $((n / 4)) ] || die "$bytes bytes: hardly anything was refused"
-	after=$(audit_count "$events")
-	[ $((after - before)) -ge "$refused" ] ||
-		die "$bytes bytes: $refused refusals, $((after - before)) records"
-	ok "$bytes bytes: each refusal has its record"
-	# The same without a mount, by the library.
-	rc=0
-	mq --json fsck "$SRC/spoilt" >"$W/fsck" 2>/dev/null || rc=$?
-	equal "$bytes bytes: fsck tells of damage" 5 $rc
-	bad=$(jq -s '[.[] | select(.result != "whole")] | length' "$W/fsck")
-	[ "$bad" -ge "$refused" ] || die "$bytes bytes: fsck found $bad, the mount $refused"
-	ok "$bytes bytes: fsck finds as many"
-	rm -r "$SRC/spoilt"
+	python3 - "$W/plain/$1" "$2" "$(size 262144 12000000)" <<'END' || die "no plaintext"
+import os, sys
+size, piece = int(sys.argv[2]), int(sys.argv[3])
+with open(sys.argv[1], "wb") as f:
+    for at in (0, size // 3, size // 2 + 1000, size - piece):
+        f.seek(at)
+        f.write(os.urandom(piece))
+END
+}
+
+# keep NAME: the container as it is now
+keep()
+{
+	cp --sparse=always "$SRC/$1" "$W/kept/${2-$1}" || die "cannot keep $1"
+}
+
+sizes=(0 1 4095 4096 4097 700000 1048576 314572800)
+for bytes in "${sizes[@]}"; do
+	for one in a b; do
+		plain_make $one"$bytes" "$bytes"
+		as "$ALICE" cp --sparse=always "$W/plain/$one$bytes" "$MNT/" || die "cannot write $one$bytes"
+	done
 done
+# An empty file becomes a container when it is written.
+for one in a0 b0; do
+	as "$ALICE" sh -c "echo >'$MNT/$one'; truncate -s 0 '$MNT/$one'"
+done
+share_umount
+for bytes in "${sizes[@]}"; do
+	keep a"$bytes"
+	keep b"$bytes"
+done
+share_mount $options
+for bytes in "${sizes[@]}"; do
+	tamper "$bytes bytes: EIO with a record, or the right plaintext" \
+		file a"$bytes" "$W/plain/a$bytes" "$W/kept/a$bytes" "$W/kept/b$bytes"
+done
+
+# The same without a mount.
+mkdir "$SRC/spoilt"
+tamper "copies, each with one flip" copies a1048576 "$W/plain/a1048576" "$W/kept/a1048576" "$SRC/spoilt"
+rc=0
+mq --json fsck "$SRC/spoilt" >"$W/fsck" 2>/dev/null || rc=$?
+equal "fsck tells of damage" 5 $rc
+equal "in each of them" 40 "$(jq -s '[.[] | select(.result == "damaged")] | length' "$W/fsck")"
+rm -r "$SRC/spoilt"
+
+# States of one file, each with a header of its own, and the plaintext of the last.
+state=0
+# become WHAT COMMAND...: to the next state
+become()
+{
+	note "state $state, $1"
+	shift
+	"$@" || die "cannot make state $state"
+	[ "$(share_call '{"verb":"flush"}' | jq -r .status)" = ok ] || die "cannot flush state $state"
+	keep states state$((state++))
+}
+
+# both BYTES SEEK: the same new bytes in the file and in its plaintext
+both()
+{
+	head -c "$1" /dev/urandom >"$W/piece"
+	local to
+	for to in "$MNT/states" "$W/plain/states"; do
+		as "$ALICE" dd if="$W/piece" of="$to" bs=64K oflag=seek_bytes seek="$2" conv=notrunc status=none || return 1
+	done
+}
+
+shorter()
+{
+	as "$ALICE" truncate -s 695000 "$MNT/states" "$W/plain/states"
+}
+
+touch "$W/plain/states"
+chown "$ALICE" "$W/plain/states"
+become made both 700000 0
+become "written in its first blocks" both 9000 1000
+become relabelled mq_as "$ALICE" label set 'Confidential/All Employees' "$MNT/states" >&2
+become "written further on" both 12000 300000
+become "relabelled again" mq_as "$ALICE" label set --justification test General "$MNT/states" >&2
+become longer both 20000 690000
+become shorter shorter
+become "wrapped anew" mq_as "$ALICE" rewrap "$MNT/states" >&2
+states=()
+for ((i = 0; i < state; i++)); do
+	states+=("$W/kept/state$i")
+done
+tamper "parts of older states are refused" --seen older states "$W/plain/states" "${states[@]}"
+share_umount
+share_mount $options
+tamper "also after the next mount" older states "$W/plain/states" "${states[@]}"
 
 # An older version of the whole file.
 for change in content label; do
@@ -92,30 +161,12 @@ for change in content label; do
 	share_mount $options
 	works "$change: then it is read" as "$ALICE" cat "$MNT/$f"
 done
+share_umount
 
-# An older block, tag page or header among new ones.
-as "$ALICE" sh -c "head -c 300000 /dev/zero | tr '\0' a >'$MNT/parts'"
-share_umount
-cp "$SRC/parts" "$W/old"
+# What does not begin like a container is a plain file.
+share_config 'plain = deny'
 share_mount $options
-as "$ALICE" sh -c "head -c 300000 /dev/zero | tr '\0' b | dd of='$MNT/parts' conv=notrunc status=none"
+tamper "without a beginning it is a plain file, and that may be denied" \
+	deny a1048576 "$W/plain/a1048576" "$W/kept/a1048576"
 share_umount
-cp "$SRC/parts" "$W/new"
-head -c 300000 /dev/zero | tr '\0' b >"$W/plain"
-mkdir "$SRC/parts.d"
-python3 - "$W/old" "$W/new" "$SRC/parts.d" <<'END' || die "no copies"
-import sys
-old, new = (open(p, "rb").read() for p in sys.argv[1:3])
-for at in range(0, min(len(old), len(new)), 4096):
-    if old[at:at + 4096] != new[at:at + 4096]:
-        with open(f"{sys.argv[3]}/{at // 4096}", "wb") as f:
-            f.write(new[:at] + old[at:at + 4096] + new[at + 4096:])
-END
-chmod 666 "$SRC/parts.d"/*
-share_mount $options
-read -r right refused foreign wrong <<<"$(as "$ALICE" python3 "$here/../lib/tamper.py" judge \
-	"$W/plain" "$MNT/parts.d")"
-note "older pages: $right right, $refused refused, $foreign plain, $wrong wrong"
-equal "no older page gives older plaintext" 0 "$wrong"
-[ "$refused" -gt 70 ] || die "hardly any older page was refused"
-ok "older pages are refused"
+works "the chain of all these records verifies" mq audit verify
