@@ -8,10 +8,10 @@
 
 /*
  * version u8, flags u8, programs u8, reserved u8 (0), content, label and template id, rights u32,
- * issued, expires, valid_until and epoch u64, key 32 (zeros when there is none).
+ * issued, expires, valid_until and epoch u64, identity 32, key 32 (zeros when there is none).
  */
-#define USE_VERSION 1
-#define USE_BYTES   (4 + 3 * 16 + 4 + 4 * 8 + MRQ_KEY_BYTES)
+#define USE_VERSION 2
+#define USE_BYTES   (4 + 3 * 16 + 4 + 4 * 8 + MRQ_SHA256_BYTES + MRQ_KEY_BYTES)
 _Static_assert(USE_BYTES <= MRQ_USE_LICENCE_BYTES, "the bound holds the encoded form");
 
 enum use_flag {
@@ -62,6 +62,7 @@ mrq_use_licence_encode(const struct mrq_use_licence *use,
 	mrq_write_u64(&w, (uint64_t)use->expires);
 	mrq_write_u64(&w, (uint64_t)use->valid_until);
 	mrq_write_u64(&w, use->epoch);
+	mrq_write_bytes(&w, use->identity, sizeof(use->identity));
 	if (use->has_key)
 		mrq_write_bytes(&w, &use->key, sizeof(use->key));
 	else
@@ -81,6 +82,7 @@ fields_read(struct mrq_reader *r, struct mrq_use_licence *use)
 	use->expires = (int64_t)mrq_read_u64(r);
 	use->valid_until = (int64_t)mrq_read_u64(r);
 	use->epoch = mrq_read_u64(r);
+	mrq_read_bytes(r, use->identity, sizeof(use->identity));
 	mrq_read_bytes(r, &use->key, sizeof(use->key));
 }
 

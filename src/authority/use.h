@@ -6,6 +6,7 @@
  * Use licences: the authority's answer for one principal and one publishing licence.
  */
 #include "base/cleanup.h"
+#include "crypto/hash.h"
 #include "crypto/secret.h"
 
 #include <marque/rights.h>
@@ -27,6 +28,8 @@ struct mrq_use_licence {
 	int64_t valid_until; /* offline use ends; issued when offline is never */
 	bool never_store;    /* offline never: not written to disk */
 	uint64_t epoch;      /* of the authority's policy when issued */
+	/* Whom it was issued to, groups of the host included: a digest that the client makes. */
+	uint8_t identity[MRQ_SHA256_BYTES];
 	struct mrq_content_key key;
 };
 

@@ -26,14 +26,15 @@ mrq_access_wipe(struct mrq_access *access)
 /** Licence from the cache on disk; false when there is none to use. */
 static bool
 from_cache(struct mrq_session *s, const char *mail, const uint8_t *digest,
-	   uint64_t epoch, int64_t now, struct mrq_use_licence *ret)
+	   const struct mrq_licences_of *of, struct mrq_use_licence *ret)
 {
 	struct mrq_secret_buf buf MRQ_CLEANUP(mrq_secret_buf_clear) = { 0 };
 	if (!s->cache ||
-	    mrq_cache_licence_get(s->cache, mail, digest, now, &buf, NULL) != MRQ_OK ||
+	    mrq_cache_licence_get(s->cache, mail, digest, of->now, &buf, NULL) !=
+		    MRQ_OK ||
 	    mrq_use_licence_decode(buf.data, buf.len, ret, NULL) != MRQ_OK)
 		return false;
-	return ret->epoch == epoch && now < ret->valid_until;
+	return mrq_licences_fits(ret, of);
 }
 
 static void
@@ -87,19 +88,21 @@ record_fetched(struct mrq_session *s, const void *pl, size_t len, const char *ow
 }
 
 static enum mrq_status
-find_use(struct mrq_file *file, const struct mrq_identity *who, uint64_t epoch,
+find_use(struct mrq_file *file, const struct mrq_identity_ref *id, uint64_t epoch,
 	 int64_t now, struct mrq_access *ret, struct mrq_error *err)
 {
 	struct mrq_session *s = file->session;
+	const struct mrq_identity *who = mrq_identity_get(id);
+	const struct mrq_licences_of of = { epoch, mrq_identity_digest(id), now };
 	struct mrq_container_facts facts;
 	mrq_container_facts_get(file->container, &facts);
 	ret->cached = true;
-	if (mrq_licences_get(s->licences, who->mail, facts.licence_digest, epoch, now,
+	if (mrq_licences_get(s->licences, who->mail, facts.licence_digest, &of,
 			     &ret->use)) {
 		atomic_fetch_add(&s->counters.memory_hits, 1);
 		return MRQ_OK;
 	}
-	if (from_cache(s, who->mail, facts.licence_digest, epoch, now, &ret->use)) {
+	if (from_cache(s, who->mail, facts.licence_digest, &of, &ret->use)) {
 		atomic_fetch_add(&s->counters.cache_hits, 1);
 		mrq_licences_put(s->licences, who->mail, facts.licence_digest,
 				 &ret->use);
@@ -112,6 +115,7 @@ find_use(struct mrq_file *file, const struct mrq_identity *who, uint64_t epoch,
 	void *pl MRQ_CLEANUP(free) = NULL;
 	MRQ_TRY(mrq_container_licence_copy(file->container, &pl, &len, &facts, err));
 	MRQ_TRY(ask_provider(s, pl, len, who, now, &ret->use, err));
+	memcpy(ret->use.identity, of.identity, sizeof(ret->use.identity));
 	keep(s, who->mail, facts.licence_digest, &ret->use, now);
 	record_fetched(s, pl, len, facts.owner, who->mail, &ret->use);
 	return MRQ_OK;
@@ -164,13 +168,13 @@ state_of_refusal(enum mrq_status status, enum mrq_licence_state *ret)
 }
 
 static enum mrq_status
-gather(struct mrq_file *file, const struct mrq_identity *who,
+gather(struct mrq_file *file, const struct mrq_identity_ref *id,
        const struct mrq_policy_ref *policy, struct mrq_access *ret,
        struct mrq_error *err)
 {
 	int64_t now = mrq_session_now(file->session);
 	struct mrq_error ask = { 0 };
-	enum mrq_status st = find_use(file, who, policy->set->epoch, now, ret, &ask);
+	enum mrq_status st = find_use(file, id, policy->set->epoch, now, ret, &ask);
 	if (st == MRQ_OK) {
 		ret->input.state = state_of(file, policy, &ret->use, now);
 		ret->input.rights = ret->use.rights;
@@ -217,7 +221,7 @@ mrq_access_decide(struct mrq_file *file, const struct mrq_caller *caller,
 	MRQ_TRY(st);
 	const struct mrq_identity *who = mrq_identity_get(id);
 	(void)snprintf(ret->mail, sizeof(ret->mail), "%s", who->mail);
-	MRQ_TRY(gather(file, who, policy, ret, err));
+	MRQ_TRY(gather(file, id, policy, ret, err));
 	ret->decision = mrq_policy_decide(&ret->input);
 	if (!ret->decision.granted) {
 		char text[400];

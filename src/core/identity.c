@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "crypto/hash.h"
 
 #define SLOTS   256u /* a power of two */
 #define NSS_BUF 65536
@@ -18,6 +19,7 @@
 struct mrq_identity_ref {
 	atomic_uint refs;
 	struct mrq_identity *who;
+	uint8_t digest[MRQ_SHA256_BYTES];
 };
 
 struct slot {
@@ -35,6 +37,12 @@ const struct mrq_identity *
 mrq_identity_get(const struct mrq_identity_ref *ref)
 {
 	return ref->who;
+}
+
+const uint8_t *
+mrq_identity_digest(const struct mrq_identity_ref *ref)
+{
+	return ref->digest;
 }
 
 void
@@ -196,6 +204,43 @@ load_groups(const struct mrq_config *config, const char *org, uid_t uid,
 	return MRQ_OK;
 }
 
+static int
+compare_mails(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/** Mails in the order of their bytes, each with its NUL; an empty one ends the list. */
+static enum mrq_status
+digest_mails(struct mrq_sha256_ctx *ctx, char (*mails)[MRQ_MAIL_MAX + 1], size_t n,
+	     struct mrq_error *err)
+{
+	const char **sorted MRQ_CLEANUP(free) = calloc(n + 1, sizeof(const char *));
+	if (!sorted)
+		return mrq_fail(err, MRQ_E_NOMEM, "no memory for an identity");
+	for (size_t i = 0; i < n; i++)
+		sorted[i] = mails[i];
+	qsort(sorted, n, sizeof(const char *), compare_mails);
+	for (size_t i = 0; i < n; i++)
+		mrq_sha256_update(ctx, sorted[i], strlen(sorted[i]) + 1);
+	mrq_sha256_update(ctx, "", 1);
+	return MRQ_OK;
+}
+
+static enum mrq_status
+digest_identity(struct mrq_identity_ref *ref, struct mrq_error *err)
+{
+	const struct mrq_identity *who = ref->who;
+	struct mrq_sha256_ctx *ctx MRQ_CLEANUP(mrq_sha256_free) = NULL;
+	MRQ_TRY(mrq_sha256_new(&ctx, err));
+	mrq_sha256_update(ctx, who->mail, strlen(who->mail) + 1);
+	mrq_sha256_update(ctx, who->member ? "m" : "-", 1);
+	MRQ_TRY(digest_mails(ctx, who->aliases, who->n_aliases, err));
+	MRQ_TRY(digest_mails(ctx, who->groups, who->n_groups, err));
+	mrq_sha256_final(ctx, ref->digest);
+	return MRQ_OK;
+}
+
 static struct mrq_identity_ref *
 cached(struct mrq_identities *ids, uid_t uid, int64_t now)
 {
@@ -227,16 +272,19 @@ mrq_identities_find(struct mrq_identities *ids, const struct mrq_config *config,
 	MRQ_TRY(provider->ops->identity(provider, mail,
 					(const char *const *)groups.mails, groups.n,
 					mrq_clock_monotonic_ns() + ASK_NS, &who, err));
-	struct mrq_identity_ref *ref = calloc(1, sizeof(*ref));
+	struct mrq_identity_ref *ref MRQ_CLEANUP(mrq_identity_unref) =
+		calloc(1, sizeof(*ref));
 	if (!ref)
 		return mrq_fail(err, MRQ_E_NOMEM, "no memory for an identity");
 	ref->who = MRQ_STEAL(who);
-	atomic_init(&ref->refs, 2); /* the slot's and the caller's */
+	atomic_init(&ref->refs, 1);
+	MRQ_TRY(digest_identity(ref, err));
+	atomic_fetch_add(&ref->refs, 1); /* the slot's */
 	pthread_mutex_lock(&ids->lock);
 	struct slot *s = &ids->slots[uid % SLOTS];
 	mrq_identity_unref(s->ref);
 	*s = (struct slot){ uid, now + MRQ_IDENTITY_SECONDS, ref };
 	pthread_mutex_unlock(&ids->lock);
-	*ret = ref;
+	*ret = MRQ_STEAL(ref);
 	return MRQ_OK;
 }

@@ -16,6 +16,8 @@
 /** Immutable, counted. */
 struct mrq_identity_ref;
 const struct mrq_identity *mrq_identity_get(const struct mrq_identity_ref *ref);
+/** Digest of mail, aliases, groups and membership, in whatever order they came. */
+const uint8_t *mrq_identity_digest(const struct mrq_identity_ref *ref);
 void mrq_identity_unref(struct mrq_identity_ref *ref);
 MRQ_DEFINE_CLEANUP(mrq_identity_unref, struct mrq_identity_ref *)
 

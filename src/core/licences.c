@@ -83,15 +83,21 @@ find(struct entry *set, const char *mail, const uint8_t *digest)
 }
 
 bool
+mrq_licences_fits(const struct mrq_use_licence *use, const struct mrq_licences_of *of)
+{
+	return use->epoch == of->epoch && of->now < use->valid_until &&
+	       memcmp(use->identity, of->identity, sizeof(use->identity)) == 0;
+}
+
+bool
 mrq_licences_get(struct mrq_licences *l, const char *mail,
-		 const uint8_t digest[static MRQ_SHA256_BYTES], uint64_t epoch,
-		 int64_t now, struct mrq_use_licence *ret)
+		 const uint8_t digest[static MRQ_SHA256_BYTES],
+		 const struct mrq_licences_of *of, struct mrq_use_licence *ret)
 {
 	bool hit = false;
 	pthread_mutex_lock(&l->lock);
 	struct entry *e = find(set_of(l, mail, digest), mail, digest);
-	if (e && e->use->epoch == epoch && now < e->use->valid_until &&
-	    now >= e->use->issued - 60) {
+	if (e && mrq_licences_fits(e->use, of) && of->now >= e->use->issued - 60) {
 		e->used = ++l->clock;
 		*ret = *e->use;
 		hit = true;

@@ -5,7 +5,8 @@
 /*
  * Use licences at hand: a bounded table in locked memory before the cache on disk, so that a
  * warm open touches neither LMDB nor a signature.  Keyed by (mail, SHA-256 of the publishing
- * licence).  Entries of another policy epoch are not given out.  Thread-safe.
+ * licence).  Entries of another policy epoch, or made when the reader was in other groups, are not
+ * given out.  Thread-safe.
  */
 #include "authority/use.h"
 #include "base/cleanup.h"
@@ -19,10 +20,19 @@ MRQ_MUST_CHECK enum mrq_status mrq_licences_new(struct mrq_licences **ret,
 void mrq_licences_free(struct mrq_licences *licences);
 MRQ_DEFINE_CLEANUP(mrq_licences_free, struct mrq_licences *)
 
-/** Copy out an entry of this epoch that is valid at `now`; false when there is none. */
+/** What a licence must be of to be given out. */
+struct mrq_licences_of {
+	uint64_t epoch;
+	const uint8_t *identity; /* MRQ_SHA256_BYTES: mrq_identity_digest */
+	int64_t now;             /* valid then; Unix seconds */
+};
+/** Copy out an entry that is so; false when there is none. */
 bool mrq_licences_get(struct mrq_licences *licences, const char *mail,
-		      const uint8_t digest[static MRQ_SHA256_BYTES], uint64_t epoch,
-		      int64_t now, struct mrq_use_licence *ret);
+		      const uint8_t digest[static MRQ_SHA256_BYTES],
+		      const struct mrq_licences_of *of, struct mrq_use_licence *ret);
+/** Is a licence from elsewhere so? */
+bool mrq_licences_fits(const struct mrq_use_licence *use,
+		       const struct mrq_licences_of *of);
 /** Keep a copy; one that may not be stored, or without memory, is not kept. */
 void mrq_licences_put(struct mrq_licences *licences, const char *mail,
 		      const uint8_t digest[static MRQ_SHA256_BYTES],

@@ -27,6 +27,7 @@ sample(uint64_t *seed)
 	use.expires = check_next(seed) & 1 ? MRQ_NEVER : (int64_t)check_next(seed);
 	use.valid_until = (int64_t)check_next(seed);
 	use.epoch = check_next(seed);
+	memset(use.identity, (int)(check_next(seed) % 256), sizeof(use.identity));
 	if (use.has_key)
 		memset(&use.key, (int)(1 + check_next(seed) % 255), sizeof(use.key));
 	return use;
@@ -39,6 +40,7 @@ check_equal(const struct mrq_use_licence *a, const struct mrq_use_licence *b)
 	assert_memory_equal(&a->label_id, &b->label_id, 16);
 	assert_memory_equal(&a->template_id, &b->template_id, 16);
 	assert_memory_equal(&a->key, &b->key, sizeof(a->key));
+	assert_memory_equal(a->identity, b->identity, sizeof(a->identity));
 	assert_int_equal(a->rights, b->rights);
 	assert_true(a->owner == b->owner && a->issuer == b->issuer &&
 		    a->super_user == b->super_user && a->has_key == b->has_key &&
@@ -96,7 +98,7 @@ static void
 test_defects(void **state)
 {
 	static const struct defect defects[] = {
-		{ 0, 0, MRQ_E_VERSION },    { 0, 2, MRQ_E_VERSION },
+		{ 0, 1, MRQ_E_VERSION },    { 0, 3, MRQ_E_VERSION },
 		{ 1, 0x48, MRQ_E_FORMAT },  /* unknown flag */
 		{ 1, 0x00, MRQ_E_FORMAT },  /* a key that should not be there */
 		{ 2, 3, MRQ_E_FORMAT },     /* no such switch */
