@@ -127,12 +127,12 @@ mrq_file_seek(struct mrq_file *file, uint64_t off, int whence, uint64_t *ret,
 }
 
 static void
-note_sequence(struct mrq_file *file, bool durable)
+note_sequence(struct mrq_file *file)
 {
 	struct mrq_container_facts facts;
 	mrq_container_facts_get(file->container, &facts);
 	mrq_sequences_note(file->session->sequences, &facts.file_id, facts.sequence,
-			   durable);
+			   facts.durable);
 }
 
 enum mrq_status
@@ -147,7 +147,7 @@ mrq_file_commit(struct mrq_file *file, bool durable, struct mrq_error *err)
 		MRQ_TRY(mrq_container_commit(
 			file->container,
 			durable ? MRQ_COMMIT_DURABLE : MRQ_COMMIT_KERNEL, err));
-		note_sequence(file, durable);
+		note_sequence(file);
 		return MRQ_OK;
 	}
 	if (durable && fdatasync(file->fd) < 0)
@@ -163,7 +163,7 @@ mrq_file_settle(struct mrq_file *file, bool durable_already, struct mrq_error *e
 	MRQ_TRY(mrq_container_settle(
 		file->container,
 		durable_already ? MRQ_SETTLE_DURABLE_ALREADY : MRQ_SETTLE_SYNC, err));
-	note_sequence(file, true);
+	note_sequence(file);
 	return MRQ_OK;
 }
 

@@ -130,7 +130,7 @@ mrq_file_free(struct mrq_file *f)
 		struct mrq_container_facts facts;
 		mrq_container_facts_get(f->container, &facts);
 		mrq_sequences_note(f->session->sequences, &facts.file_id,
-				   facts.sequence, mrq_container_settled(f->container));
+				   facts.sequence, facts.durable);
 	}
 	mrq_container_free(f->container);
 	if (f->fd >= 0)

@@ -185,7 +185,7 @@ put_header(struct mrq_file *file, const struct mrq_publish_request *request,
 	MRQ_TRY(mrq_container_protect(file->container, &protection, err));
 	struct mrq_container_facts facts;
 	mrq_container_facts_get(file->container, &facts);
-	mrq_sequences_note(s->sequences, &facts.file_id, facts.sequence, true);
+	mrq_sequences_note(s->sequences, &facts.file_id, facts.sequence, facts.durable);
 	enum mrq_status ignored = mrq_sequences_store(s->sequences, NULL);
 	(void)ignored;
 	return MRQ_OK;

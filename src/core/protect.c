@@ -449,7 +449,7 @@ convert_protect(struct change *c, const struct mrq_publish_request *request, int
 	MRQ_TRY(mrq_container_settle(to, MRQ_SETTLE_SYNC, err));
 	struct mrq_container_facts facts;
 	mrq_container_facts_get(to, &facts);
-	mrq_sequences_note(s->sequences, &facts.file_id, facts.sequence, true);
+	mrq_sequences_note(s->sequences, &facts.file_id, facts.sequence, facts.durable);
 	return record_conversion(c, MRQ_AUDIT_PROTECT, &facts, request, err);
 }
 

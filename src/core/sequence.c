@@ -108,15 +108,15 @@ mrq_sequences_check(struct mrq_sequences *s, const struct mrq_guid *file_id,
 
 void
 mrq_sequences_note(struct mrq_sequences *s, const struct mrq_guid *file_id,
-		   uint64_t sequence, bool durable)
+		   uint64_t sequence, uint64_t durable)
 {
 	pthread_mutex_lock(&s->lock);
 	struct node *n = obtain(s, file_id);
 	if (n) {
 		if (sequence > n->seen)
 			n->seen = sequence;
-		if (durable && sequence > n->durable) {
-			n->durable = sequence;
+		if (durable > n->durable) {
+			n->durable = durable;
 			s->pending++;
 		}
 	}

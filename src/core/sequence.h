@@ -28,8 +28,9 @@ MRQ_MUST_CHECK enum mrq_status mrq_sequences_check(struct mrq_sequences *s,
 						   const struct mrq_guid *file_id,
 						   uint64_t sequence, const char *what,
 						   struct mrq_error *err);
+/** A sequence was seen; no power cut takes back what is up to `durable` (0: none). */
 void mrq_sequences_note(struct mrq_sequences *s, const struct mrq_guid *file_id,
-			uint64_t sequence, bool durable);
+			uint64_t sequence, uint64_t durable);
 /** fsck --accept: this sequence is the newest, whatever was seen. */
 MRQ_MUST_CHECK enum mrq_status mrq_sequences_accept(struct mrq_sequences *s,
 						    const struct mrq_guid *file_id,

@@ -247,6 +247,16 @@ mrq_container_create(int fd, const struct mrq_container_protection *protection,
 	return MRQ_OK;
 }
 
+/*
+ * What of a file that is met is known to be durable.  The header that says "settled" is written
+ * when that before it was, and need not have reached storage itself.
+ */
+static uint64_t
+durable_of(const struct mrq_header *h, bool journal)
+{
+	return h->unsettled || journal || h->sequence == 0 ? 0 : h->sequence - 1;
+}
+
 /* Take over what recovery found. */
 static enum mrq_status
 adopt(struct mrq_container *c, struct mrq_recovered *r, struct mrq_error *err)
@@ -266,6 +276,7 @@ adopt(struct mrq_container *c, struct mrq_recovered *r, struct mrq_error *err)
 	c->replayed = MRQ_STEAL(r->replayed);
 	c->n_replayed = r->n_replayed;
 	c->high_end = mrq_layout_end(&c->layout, c->hdr.size);
+	c->durable = durable_of(&c->hdr, c->last_commit != 0);
 	return MRQ_OK;
 }
 
@@ -344,6 +355,7 @@ mrq_container_facts_load(int fd, const char *what, struct mrq_container_facts *r
 	facts_of(&r.hdr, ret);
 	ret->journal = r.last_commit != 0;
 	ret->settled = !ret->journal && !r.hdr.unsettled;
+	ret->durable = durable_of(&r.hdr, ret->journal);
 	return MRQ_OK;
 }
 
@@ -354,6 +366,7 @@ mrq_container_facts_get(struct mrq_container *c, struct mrq_container_facts *ret
 	facts_of(&c->hdr, ret);
 	ret->journal = c->last_commit != 0;
 	ret->settled = c->image && !c->dirty && !ret->journal && !c->image_unsettled;
+	ret->durable = __atomic_load_n(&c->durable, __ATOMIC_RELAXED);
 	pthread_rwlock_unlock(&c->state);
 }
 

@@ -40,6 +40,7 @@ struct mrq_container_facts {
 	uint32_t block_size; /* bytes */
 	uint64_t size;       /* bytes of plaintext */
 	uint64_t sequence;   /* header sequence, grows with every header written */
+	uint64_t durable;    /* a sequence that no power cut takes back; 0: unknown */
 	uint32_t generation; /* key generation of new blocks, from 1 */
 	uint64_t created;    /* Unix seconds */
 	struct mrq_guid file_id, content_id, label_id; /* label nil: none */

@@ -106,6 +106,7 @@ struct mrq_container {
 		overlay; /* target -> MRQ_AT(pages, place), newest committed */
 
 	bool synced;      /* all that is committed is durable; guarded by writer */
+	uint64_t durable; /* highest sequence known to be so; atomic */
 	bool frozen;      /* another object writes the file: never change it */
 	bool sync_failed; /* storage lost something: nothing can be called durable */
 	struct mrq_range punched[MRQ_PUNCHED_MAX];

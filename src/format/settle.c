@@ -32,9 +32,12 @@ mrq_sync(struct mrq_container *c, struct mrq_error *err)
 		return mrq_fail(err, MRQ_E_DAMAGED,
 				"storage failed before; what was written since is not "
 				"safe: copy the file elsewhere");
+	uint64_t sequence = c->hdr.sequence;
 	enum mrq_status s = sync_file(c, err);
 	c->synced = s == MRQ_OK;
 	c->sync_failed = s != MRQ_OK;
+	if (s == MRQ_OK)
+		__atomic_store_n(&c->durable, sequence, __ATOMIC_RELAXED);
 	return s;
 }
 
@@ -230,8 +233,11 @@ settle_writer(struct mrq_container *c, enum mrq_settle how, struct mrq_error *er
 {
 	if (!c->writable)
 		return MRQ_OK;
-	if (how == MRQ_SETTLE_DURABLE_ALREADY && !c->dirty && !c->sync_failed)
+	if (how == MRQ_SETTLE_DURABLE_ALREADY && !c->dirty && !c->sync_failed &&
+	    !c->synced) {
 		c->synced = true;
+		__atomic_store_n(&c->durable, c->hdr.sequence, __ATOMIC_RELAXED);
+	}
 	MRQ_TRY(commit_stateful(c, err));
 	MRQ_TRY(mrq_sync(c, err));
 	if (c->last_commit) {

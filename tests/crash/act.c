@@ -214,23 +214,36 @@ act_sync_names(void)
 	tell_names(CRASH_NAMES_SYNCED, NULL, NULL);
 }
 
-void
-act_settle(void)
+/* One verb to the control socket. */
+static void
+control(const char *verb)
 {
-	static const char flush[] = "{\"verb\":\"flush\"}";
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	int s = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	char answer[512] = "";
+	char request[64], answer[512] = "";
 	struct stat st;
 
 	must(s >= 0 && fstat(the_mount, &st) == 0, "socket");
 	(void)snprintf(to.sun_path, sizeof(to.sun_path), "/run/marque/%u-%u.sock",
 		       major(st.st_dev), minor(st.st_dev));
 	must(connect(s, (const struct sockaddr *)&to, sizeof(to)) == 0, to.sun_path);
-	must(send(s, flush, strlen(flush), 0) > 0, "send");
+	(void)snprintf(request, sizeof(request), "{\"verb\":\"%s\"}", verb);
+	must(send(s, request, strlen(request), 0) > 0, "send");
 	must(recv(s, answer, sizeof(answer) - 1, 0) > 0, "receive");
 	must(strstr(answer, "\"MRQ_OK\"") || strstr(answer, "\"ok\""), answer);
 	(void)close(s);
+}
+
+void
+act_settle(void)
+{
+	control("flush");
+}
+
+void
+act_poll(void)
+{
+	control("revoked");
 }
 
 static void

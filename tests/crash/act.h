@@ -32,6 +32,8 @@ void act_unlink(const char *path);
 void act_sync_names(void);
 /** Have the daemon bring all files to rest. */
 void act_settle(void);
+/** Have the daemon store what it knows of its files. */
+void act_poll(void);
 
 struct act_found {
 	const char *path;

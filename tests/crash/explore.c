@@ -2,7 +2,7 @@
 /*
  * The crash explorer.
  *
- *	explore begin SOURCE LOG     make a log, with the tree as it is in front
+ *	explore begin SOURCE STATE LOG   make a log, with the trees as they are in front
  *	explore on|off LOG           let the recorder record, or not
  *	explore judge SOURCE LOG STATE CONFIG SCRATCH [MUTANT]
  *	                             make all states that the log allows, and open them;
@@ -68,18 +68,13 @@ log_image(struct crash_log *log, uint64_t ino, const struct image *image)
 	}
 }
 
+/* A tree as it is, as calls. */
 static void
-begin(const char *source, const char *path)
+log_tree(struct crash_log *log, const char *root)
 {
-	struct crash_log *log = open_log(path, true);
-	struct crash_record done = { .kind = CRASH_SYNC_ALL };
 	struct history h;
-	struct stat st;
 
-	if (stat(source, &st) < 0)
-		die(source);
-	log->dev = st.st_dev;
-	history_begin(&h, source);
+	history_begin(&h, root);
 	for (size_t i = 0; i < h.start.n_names; i++) {
 		const struct name *n = &h.start.names[i];
 		const struct object *o = &h.objects[n->object];
@@ -93,8 +88,22 @@ begin(const char *source, const char *path)
 		if (!o->folder && !again)
 			log_image(log, o->ino, &h.start.images[n->object]);
 	}
-	crash_log_add(log, &done, NULL, NULL, NULL, 0);
 	history_clear(&h);
+}
+
+static void
+begin(const char *source, const char *state, const char *path)
+{
+	struct crash_log *log = open_log(path, true);
+	struct crash_record done = { .kind = CRASH_SYNC_ALL };
+	struct stat st;
+
+	if (stat(source, &st) < 0)
+		die(source);
+	log->dev = st.st_dev;
+	log_tree(log, source);
+	log_tree(log, state);
+	crash_log_add(log, &done, NULL, NULL, NULL, 0);
 }
 
 /* The history of a log, from an empty root. */
@@ -236,8 +245,11 @@ explore_all(struct explorer *e)
 	frontier_begin(&f, e->h);
 	while (f.step < e->h->n_steps && !explore_over(e)) {
 		frontier_step(&f);
-		if (f.step > first)
-			explore_frontier(e, &f);
+		if (f.step <= first)
+			continue;
+		if (e->guard)
+			guard_move(e->guard, e->h->steps[f.step - 1].record);
+		explore_frontier(e, &f);
 	}
 	frontier_clear(&f);
 }
@@ -247,13 +259,14 @@ judge(char **argv, const char *mutant)
 {
 	struct crash_log *log = open_log(argv[1], false);
 	const char *own = getenv(CRASH_LOG_ENV);
-	struct history h;
+	struct history h, state;
 
 	if (atomic_load(&log->overflow)) {
 		(void)puts("# the log is too short");
 		return 99;
 	}
 	read_history(argv[0], log, &h);
+	read_history(argv[2], log, &state);
 	if (!complete(&h, argv[0]) || plaintext_escapes(&h)) {
 		(void)puts("# the record is not complete, or holds plaintext");
 		return 2;
@@ -264,6 +277,7 @@ judge(char **argv, const char *mutant)
 		.reader = reader_open(argv[2], argv[3]),
 		.h = &h,
 		.promises = promises_make(&h),
+		.guard = mutant ? NULL : guard_open(&state, argv[3], argv[4]),
 		.log = own ? open_log(own, false) : NULL,
 		.fds = { scratch_file(argv[4]), scratch_file(argv[4]) },
 		.seed = number("CRASH_SEED", 1),
@@ -279,17 +293,20 @@ judge(char **argv, const char *mutant)
 		     (unsigned long long)e.n_recoveries,
 		     (unsigned long long)e.n_recovery_states,
 		     (unsigned long long)e.n_violations, h.n_steps);
+	if (e.guard)
+		guard_close(e.guard);
 	reader_close(e.reader);
 	promises_free(e.promises);
 	history_clear(&h);
+	history_clear(&state);
 	return e.n_violations ? 1 : 0;
 }
 
 int
 main(int argc, char **argv)
 {
-	if (argc == 4 && strcmp(argv[1], "begin") == 0) {
-		begin(argv[2], argv[3]);
+	if (argc == 5 && strcmp(argv[1], "begin") == 0) {
+		begin(argv[2], argv[3], argv[4]);
 		return 0;
 	}
 	if (argc == 3 && (strcmp(argv[1], "on") == 0 || strcmp(argv[1], "off") == 0)) {
@@ -298,7 +315,7 @@ main(int argc, char **argv)
 	}
 	if (argc >= 7 && strcmp(argv[1], "judge") == 0)
 		return judge(argv + 2, argc > 7 ? argv[7] : NULL);
-	(void)fputs("usage: explore begin SOURCE LOG | on LOG | off LOG |\n"
+	(void)fputs("usage: explore begin SOURCE STATE LOG | on LOG | off LOG |\n"
 		    "       judge SOURCE LOG STATE CONFIG SCRATCH [MUTANT]\n",
 		    stderr);
 	return 99;

@@ -4,6 +4,7 @@
 
 /* One state after the other: made, opened, judged. */
 #include "disk.h"
+#include "guard.h"
 #include "promise.h"
 #include "reader.h"
 
@@ -20,10 +21,9 @@ bool hashes_add(struct hashes *s, uint64_t hash);
 /* What was found in the latest image of an object. */
 struct memory {
 	uint64_t hash; /* of the image */
-	bool valid, readable;
+	bool valid;
 	uint8_t *data;
-	uint64_t size;
-	uint8_t label[16];
+	struct seen seen; /* with `data` and `why` */
 	char why[256];
 };
 
@@ -31,6 +31,7 @@ struct explorer {
 	struct reader *reader;
 	const struct history *h;
 	struct promises *promises;
+	struct guard *guard;
 	struct crash_log *log; /* of our own recoveries */
 	int fds[2];            /* the file to be opened, and a second one */
 	uint64_t seed;

@@ -27,6 +27,8 @@ struct seen {
 	const uint8_t *data;
 	uint64_t size;
 	uint8_t label[16];
+	uint8_t file_id[16];
+	uint64_t sequence;
 };
 
 struct promises;

@@ -131,6 +131,8 @@ look(struct reader *r, int fd, struct seen *ret, bool *ret_journal)
 	MRQ_TRY(read_all(r, c, facts.size));
 	ret->size = facts.size;
 	memcpy(ret->label, facts.label_id.bytes, sizeof(ret->label));
+	memcpy(ret->file_id, facts.file_id.bytes, sizeof(ret->file_id));
+	ret->sequence = facts.sequence;
 	return MRQ_OK;
 }
 
@@ -140,7 +142,7 @@ reader_look(struct reader *r, int fd, struct seen *ret, bool *ret_journal)
 	struct stat st;
 
 	*ret_journal = false;
-	ret->size = 0;
+	ret->size = ret->sequence = 0;
 	ret->readable = true;
 	if (fstat(fd, &st) == 0 && st.st_size == 0)
 		return;

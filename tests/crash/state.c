@@ -46,17 +46,15 @@ remember(struct memory *m, const struct seen *s, uint64_t hash)
 {
 	m->hash = hash;
 	m->valid = true;
-	m->readable = s->readable;
-	m->size = s->size;
-	memcpy(m->label, s->label, sizeof(m->label));
-	if (!s->readable) {
-		(void)snprintf(m->why, sizeof(m->why), "%.250s", s->why);
-		return;
-	}
 	m->data = need(realloc(m->data, (size_t)s->size + 1));
 	if (s->size)
 		memcpy(m->data, s->data, (size_t)s->size);
 	m->data[s->size] = '\0';
+	if (!s->readable)
+		(void)snprintf(m->why, sizeof(m->why), "%.250s", s->why);
+	m->seen = *s;
+	m->seen.data = m->data;
+	m->seen.why = m->why;
 }
 
 /* What a recovery leaves is what was seen before it. */
@@ -74,9 +72,9 @@ same_after_recovery(struct explorer *e, const struct memory *m, char why[static 
 			       again.why);
 		return false;
 	}
-	if (again.size == m->size &&
-	    memcmp(again.data, m->data, (size_t)m->size) == 0 &&
-	    memcmp(again.label, m->label, sizeof(m->label)) == 0)
+	if (again.size == m->seen.size &&
+	    memcmp(again.data, m->data, (size_t)again.size) == 0 &&
+	    memcmp(again.label, m->seen.label, sizeof(again.label)) == 0)
 		return true;
 	(void)snprintf(why, 512, "recovery changed what is read");
 	return false;
@@ -117,6 +115,24 @@ memory_room(struct explorer *e, size_t n)
 		e->memory[e->n_memory] = (struct memory){ .valid = false };
 }
 
+/* Look at what a name leads to, in *ret. */
+static bool
+look_at(struct explorer *e, const struct disk *d, const struct name *n,
+	struct seen *ret, char why[static 512])
+{
+	char path[CRASH_NAME_MAX], reason[512] = "";
+
+	disk_path(d, n, path);
+	bool ok = look(e, n->object, &d->images[n->object], reason);
+	*ret = e->memory[n->object].seen;
+	memcpy(ret->path, path, sizeof(path));
+	if (ok && e->guard && ret->sequence)
+		ok = guard_allows(e->guard, ret->file_id, ret->sequence, reason);
+	if (!ok)
+		(void)snprintf(why, 512, "'%.100s': %.350s", path, reason);
+	return ok;
+}
+
 static bool
 look_at_all(struct explorer *e, const struct disk *d, struct seen *seen, size_t *ret_n,
 	    char why[static 512])
@@ -126,28 +142,13 @@ look_at_all(struct explorer *e, const struct disk *d, struct seen *seen, size_t 
 		size_t object = d->names[i].object;
 		if (object >= d->n_images || e->h->objects[object].folder)
 			continue;
-		struct seen *s = &seen[*ret_n];
-		disk_path(d, &d->names[i], s->path);
-		if (!s->path[0])
-			continue;
-		if (*ret_n == SEEN_MAX - 1) {
+		if (*ret_n == SEEN_MAX) {
 			(void)snprintf(why, 512, "too many files");
 			return false;
 		}
-		if (!look(e, object, &d->images[object], why)) {
-			char what[512];
-			(void)snprintf(what, sizeof(what), "'%.100s': %.350s", s->path,
-				       why);
-			memcpy(why, what, sizeof(what));
+		if (!look_at(e, d, &d->names[i], &seen[*ret_n], why))
 			return false;
-		}
-		const struct memory *m = &e->memory[object];
-		s->readable = m->readable;
-		s->why = m->why;
-		s->data = m->data;
-		s->size = m->size;
-		memcpy(s->label, m->label, sizeof(s->label));
-		++*ret_n;
+		*ret_n += seen[*ret_n].path[0] != '\0';
 	}
 	return true;
 }
@@ -163,13 +164,14 @@ explore_state(struct explorer *e, const struct disk *d, size_t steps, enum power
 	      const char *how)
 {
 	static struct seen seen[SEEN_MAX];
-	uint64_t hash = disk_hash(d);
+	uint64_t hash = disk_hash(d), guard = e->guard ? guard_key(e->guard) : 0;
 	char why[512] = "";
 	size_t n = 0;
 
 	(void)hashes_add(&e->states, hash);
 	if (!hashes_add(&e->judged,
-			mix(mix(hash, promises_key(e->promises, steps)), power)))
+			mix(mix(mix(hash, guard), promises_key(e->promises, steps)),
+			    power)))
 		return true;
 	e->n_judged++;
 	if (look_at_all(e, d, seen, &n, why) &&

@@ -179,6 +179,30 @@ wrap(void)
 	act_close(&f);
 }
 
+/* What the daemon remembers of a file must not be newer than the file. */
+static void
+remember(void)
+{
+	struct act_file old = act_found("a"), f = act_make("new");
+
+	act_write(&f, 0, 6000);
+	act_sync(&f);
+	act_poll();
+	act_write(&old, 0, 4096);
+	act_sync(&old);
+	act_poll();
+	act_write(&old, 4096, 4096);
+	act_write(&f, 4096, 100);
+	act_close(&f);
+	act_poll();
+	act_settle();
+	act_poll();
+	act_sync_names();
+	act_write(&old, 0, 50);
+	act_close(&old);
+	act_poll();
+}
+
 const struct act_work act_works[] = {
 	{ "overwrite", { { "a", 40 * 4096 } }, overwrite },
 	{ "append", { { "log", 5000 } }, append },
@@ -188,6 +212,7 @@ const struct act_work act_works[] = {
 	{ "relabel", { { "a", 60 * 1024 } }, relabel },
 	{ "small", { { 0 } }, small },
 	{ "tags", { { "wide", 200 * 4096 } }, tags },
+	{ "remember", { { "a", 9000 } }, remember },
 	{ "wrap", { { "a", 60 * 1024 } }, wrap },
 };
 const size_t act_n_works = sizeof(act_works) / sizeof(act_works[0]);

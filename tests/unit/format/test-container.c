@@ -643,6 +643,31 @@ settled_is_said_when_it_is_so(void **state)
 }
 
 static void
+durable_is_said_of_what_was_synced(void **state)
+{
+	struct file *f = *state;
+
+	put(f, 0, 10);
+	commit(f);
+	assert_int_equal(facts_of(f).durable, 0);
+	check_ok(mrq_container_commit(f->c, MRQ_COMMIT_DURABLE, &f->err), &f->err);
+	assert_int_equal(facts_of(f).sequence, 2); /* which no sync has followed */
+	assert_int_equal(facts_of(f).durable, 1);
+	put(f, 0, 10);
+	commit(f);
+	assert_int_equal(facts_of(f).durable, 1);
+	check_ok(mrq_container_commit(f->c, MRQ_COMMIT_DURABLE, &f->err), &f->err);
+	assert_int_equal(facts_of(f).sequence, 3);
+	assert_int_equal(facts_of(f).durable, 3);
+	reopen(f, MRQ_ATTACH_READ_ONLY); /* with a journal: nobody knows */
+	assert_int_equal(facts_of(f).durable, 0);
+	reopen(f, MRQ_ATTACH_READ_WRITE);
+	assert_int_equal(facts_of(f).durable, 3);
+	reopen(f, MRQ_ATTACH_READ_ONLY);
+	assert_int_equal(facts_of(f).durable, 2);
+}
+
+static void
 an_idle_commit_writes_nothing(void **state)
 {
 	struct file *f = *state;
@@ -1021,6 +1046,7 @@ main(void)
 		WITH_FILE(seek_finds_data_and_holes_by_block),
 		WITH_FILE(a_commit_survives_the_process),
 		WITH_FILE(settled_is_said_when_it_is_so),
+		WITH_FILE(durable_is_said_of_what_was_synced),
 		WITH_FILE(an_idle_commit_writes_nothing),
 		WITH_FILE(protect_changes_the_licence_and_not_the_data),
 		WITH_FILE(protect_refuses_what_does_not_fit),
