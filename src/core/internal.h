@@ -32,7 +32,6 @@ struct mrq_policy_ref {
 	atomic_uint refs;
 	struct mrq_policy_set *set;
 	struct mrq_revocations *revoked;
-	int floor_rank; /* reading a label of a higher rank than this taints a process */
 };
 void mrq_policy_unref(struct mrq_policy_ref *ref);
 MRQ_DEFINE_CLEANUP(mrq_policy_unref, struct mrq_policy_ref *)
@@ -59,6 +58,7 @@ struct mrq_session {
 
 	pthread_mutex_t policy_lock;
 	struct mrq_policy_ref *policy; /* guarded by policy_lock */
+	atomic_int floor_rank; /* reading a label of a higher rank marks a process */
 
 	struct mrq_identities *identities;
 	struct mrq_programs *programs;

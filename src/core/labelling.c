@@ -86,18 +86,25 @@ directory_default(const struct mrq_config *c, const char *path)
 	return best;
 }
 
-static const struct mrq_label *
+/** NULL in *ret for none.  One that is named and cannot be had is no reason to go without. */
+static enum mrq_status
 configured_label(struct mrq_session *s, const struct mrq_policy_set *set,
-		 const char *mail, const char *path)
+		 const char *mail, const char *path, const struct mrq_label **ret,
+		 struct mrq_error *err)
 {
 	pthread_rwlock_t *held MRQ_CLEANUP(pthread_rwlock_unlock) = &s->config_lock;
 	pthread_rwlock_rdlock(held);
 	const char *name = directory_default(s->config, path);
 	if (!name)
 		name = mrq_config_list_get(&s->config->user_defaults, mail);
-	if (name)
-		return mrq_label_find_text(set->labels, set->n_labels, name);
-	return mrq_label_find(set->labels, set->n_labels, &set->default_label);
+	*ret = name ? mrq_label_find_text(set->labels, set->n_labels, name)
+		    : mrq_label_find(set->labels, set->n_labels, &set->default_label);
+	if (!name || (*ret && !(*ret)->has_children))
+		return MRQ_OK;
+	return mrq_fail(err, MRQ_E_POLICY,
+			"'%.200s' is to get label '%.128s' by [labels] of marque.conf, "
+			"which %s; ask the administrator to correct it",
+			path, name, *ret ? "has sublabels" : "does not exist any more");
 }
 
 static int
@@ -122,7 +129,8 @@ mrq_label_choose(struct mrq_session *s, const struct mrq_policy_set *set,
 		 const struct mrq_caller *caller, const char *mail, const char *path,
 		 const struct mrq_label **ret, struct mrq_error *err)
 {
-	const struct mrq_label *label = configured_label(s, set, mail, path);
+	const struct mrq_label *label = NULL;
+	MRQ_TRY(configured_label(s, set, mail, path, &label, err));
 	bool plain = label && label->protection == MRQ_LABEL_REMOVES;
 	if (plain)
 		label = NULL;
@@ -263,7 +271,7 @@ mrq_label_follow(struct mrq_handle *reader)
 		mrq_label_find(set->labels, set->n_labels, &facts.label_id);
 	int rank = rank_of(set, label);
 	struct mrq_process process;
-	if (!label || rank <= policy->floor_rank ||
+	if (!label || rank <= atomic_load(&s->floor_rank) ||
 	    exempted(s, label, reader->program.path) ||
 	    !mrq_process_load(reader->caller.pid, &process))
 		return;
@@ -291,7 +299,7 @@ mrq_label_raise(struct mrq_handle *writer, struct mrq_error *err)
 		return MRQ_OK;
 	struct mrq_policy_ref *policy MRQ_CLEANUP(mrq_policy_unref) =
 		mrq_session_policy(s);
-	const struct mrq_label *label =
-		marked_label(s, policy->set, &writer->process, policy->floor_rank);
+	const struct mrq_label *label = marked_label(s, policy->set, &writer->process,
+						     atomic_load(&s->floor_rank));
 	return label ? raise_file(writer, policy->set, label, err) : MRQ_OK;
 }

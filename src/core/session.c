@@ -73,12 +73,12 @@ default_rank(const struct mrq_policy_set *set, const struct mrq_label *l)
 
 /** The lowest rank a new file may get by default: reading up to it marks nobody. */
 static int
-floor_rank(const struct mrq_session *s, const struct mrq_policy_set *set)
+floor_rank(const struct mrq_config *config, const struct mrq_policy_set *set)
 {
 	int floor = default_rank(
 		set, mrq_label_find(set->labels, set->n_labels, &set->default_label));
-	const struct mrq_config_list *lists[] = { &s->config->directories,
-						  &s->config->user_defaults };
+	const struct mrq_config_list *lists[] = { &config->directories,
+						  &config->user_defaults };
 	for (size_t k = 0; k < 2; k++) {
 		for (size_t i = 0; i < lists[k]->n; i++) {
 			int rank = default_rank(
@@ -108,11 +108,31 @@ load_policy(struct mrq_session *s, struct mrq_policy_ref **ret, struct mrq_error
 	atomic_init(&ref->refs, 1);
 	ref->set = MRQ_STEAL(set);
 	ref->revoked = MRQ_STEAL(revoked);
-	pthread_rwlock_rdlock(&s->config_lock);
-	ref->floor_rank = floor_rank(s, ref->set);
-	pthread_rwlock_unlock(&s->config_lock);
 	*ret = ref;
 	return MRQ_OK;
+}
+
+/** After the policy or the configuration was replaced: by both as they are now. */
+static void
+update_floor(struct mrq_session *s)
+{
+	pthread_rwlock_rdlock(&s->config_lock);
+	pthread_mutex_lock(&s->policy_lock);
+	if (s->policy)
+		atomic_store(&s->floor_rank, floor_rank(s->config, s->policy->set));
+	pthread_mutex_unlock(&s->policy_lock);
+	pthread_rwlock_unlock(&s->config_lock);
+}
+
+static void
+use_policy(struct mrq_session *s, struct mrq_policy_ref *fresh)
+{
+	pthread_mutex_lock(&s->policy_lock);
+	struct mrq_policy_ref *old = s->policy;
+	s->policy = fresh;
+	pthread_mutex_unlock(&s->policy_lock);
+	mrq_policy_unref(old);
+	update_floor(s);
 }
 
 enum mrq_status
@@ -129,11 +149,7 @@ mrq_session_refresh(struct mrq_session *s, bool *ret_changed, struct mrq_error *
 		return MRQ_OK;
 	struct mrq_policy_ref *fresh = NULL;
 	MRQ_TRY(load_policy(s, &fresh, err));
-	pthread_mutex_lock(&s->policy_lock);
-	struct mrq_policy_ref *old = s->policy;
-	s->policy = fresh;
-	pthread_mutex_unlock(&s->policy_lock);
-	mrq_policy_unref(old);
+	use_policy(s, fresh);
 	mrq_identities_drop(s->identities);
 	mrq_publisher_drop(s->publisher);
 	*ret_changed = true;
@@ -334,9 +350,17 @@ make_tables(struct mrq_session *s, struct mrq_error *err)
 
 static enum mrq_status
 check_label(const struct mrq_session *s, const struct mrq_policy_set *set,
-	    const char *name, struct mrq_error *err)
+	    const char *name, bool applied, struct mrq_error *err)
 {
-	if (mrq_label_find_text(set->labels, set->n_labels, name))
+	const struct mrq_label *label =
+		mrq_label_find_text(set->labels, set->n_labels, name);
+	if (label && applied && label->has_children)
+		return mrq_fail(
+			err, MRQ_E_CONFIG,
+			"%s names label '%.128s', which has sublabels and cannot be "
+			"applied; name one of these",
+			s->config_file, name);
+	if (label)
 		return MRQ_OK;
 	return mrq_fail(err, MRQ_E_CONFIG,
 			"%s names label '%.128s', which does not exist; 'marque label "
@@ -350,11 +374,12 @@ check_labels(const struct mrq_session *s, const struct mrq_config *c,
 	     const struct mrq_policy_set *set, struct mrq_error *err)
 {
 	for (size_t i = 0; i < c->directories.n; i++)
-		MRQ_TRY(check_label(s, set, c->directories.items[i].value, err));
+		MRQ_TRY(check_label(s, set, c->directories.items[i].value, true, err));
 	for (size_t i = 0; i < c->user_defaults.n; i++)
-		MRQ_TRY(check_label(s, set, c->user_defaults.items[i].value, err));
+		MRQ_TRY(check_label(s, set, c->user_defaults.items[i].value, true,
+				    err));
 	for (size_t i = 0; i < c->exempt.n; i++)
-		MRQ_TRY(check_label(s, set, c->exempt.items[i].name, err));
+		MRQ_TRY(check_label(s, set, c->exempt.items[i].name, false, err));
 	return MRQ_OK;
 }
 
@@ -445,6 +470,7 @@ mrq_session_reload(struct mrq_session *s, struct mrq_error *err)
 	s->programs = MRQ_STEAL(programs);
 	enum mrq_status st = set_settings(s, err);
 	pthread_rwlock_unlock(&s->config_lock);
+	update_floor(s);
 	mrq_config_free(old);
 	mrq_programs_free(old_programs);
 	mrq_identities_drop(s->identities);
