@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/identity.h"
 
+#include <errno.h>
 #include <grp.h>
 #include <pthread.h>
 #include <pwd.h>
@@ -12,9 +13,11 @@
 #include "base/clock.h"
 #include "crypto/hash.h"
 
-#define SLOTS   256u /* a power of two */
-#define NSS_BUF 65536
-#define ASK_NS  30000000000ll
+#define SLOTS    256u /* a power of two */
+#define NSS_ROOM 16384u
+#define NSS_ROOM_MAX                                                                   \
+	(16u << 20) /* bytes of one account or group with all its members */
+#define ASK_NS 30000000000ll
 
 struct mrq_identity_ref {
 	atomic_uint refs;
@@ -126,17 +129,84 @@ expand(const char *pattern, const char *name, const char *org,
 	return MRQ_OK;
 }
 
+/** What a lookup writes names to. */
+struct room {
+	char *at;
+	size_t len;
+};
+
+static void
+room_clear(struct room *room)
+{
+	free(room->at);
+}
+MRQ_DEFINE_CLEANUP_VALUE(room_clear, struct room)
+
+/** More room, the first time too; false and errno without. */
+static bool
+room_grow(struct room *room)
+{
+	size_t len = room->len ? 4 * room->len : NSS_ROOM;
+	errno = ERANGE;
+	char *more = len <= NSS_ROOM_MAX ? realloc(room->at, len) : NULL;
+	if (!more)
+		return false;
+	room->at = more;
+	room->len = len;
+	return true;
+}
+
+/** Is a lookup to be repeated?  0 for not found; else errno tells why nobody knows. */
+static bool
+again(int *e, struct room *room)
+{
+	if (*e == ERANGE && room_grow(room))
+		return true;
+	if (*e == ERANGE)
+		*e = errno;
+	if (*e == ENOENT || *e == ESRCH)
+		*e = 0;
+	errno = *e;
+	return *e == EINTR;
+}
+
 static enum mrq_status
-find_account(uid_t uid, char *buf, size_t len, struct passwd *pw, struct mrq_error *err)
+find_account(uid_t uid, struct room *room, struct passwd *pw, struct mrq_error *err)
 {
 	struct passwd *found = NULL;
-	int e = getpwuid_r(uid, pw, buf, len, &found);
-	if (e || !found)
+	int e;
+	do
+		e = room->len ? getpwuid_r(uid, pw, room->at, room->len, &found)
+			      : ERANGE;
+	while (again(&e, room));
+	if (e)
+		return mrq_fail_sys(
+			err, "cannot look up the account of uid %u, try again later",
+			uid);
+	if (!found)
 		return mrq_fail(
 			err, MRQ_E_DENIED,
 			"uid %u has no account, so no principal; give it one or a rule "
 			"'uid.%u = MAIL' in [identity]",
 			uid, uid);
+	return MRQ_OK;
+}
+
+/** *ret_name is NULL for a group without an entry. */
+static enum mrq_status
+find_group(gid_t gid, struct room *room, const char **ret_name, struct mrq_error *err)
+{
+	struct group gr;
+	struct group *found = NULL;
+	int e;
+	do
+		e = room->len ? getgrgid_r(gid, &gr, room->at, room->len, &found)
+			      : ERANGE;
+	while (again(&e, room));
+	if (e)
+		return mrq_fail_sys(err, "cannot look up group %u, try again later",
+				    gid);
+	*ret_name = found ? gr.gr_name : NULL;
 	return MRQ_OK;
 }
 
@@ -152,8 +222,8 @@ mrq_identity_mail(const struct mrq_config *config, const char *org, uid_t uid,
 	if (rule)
 		return expand(rule, "", org, ret, err);
 	struct passwd pw;
-	char buf[NSS_BUF];
-	MRQ_TRY(find_account(uid, buf, sizeof(buf), &pw, err));
+	struct room room MRQ_CLEANUP(room_clear) = { .len = 0 };
+	MRQ_TRY(find_account(uid, &room, &pw, err));
 	(void)snprintf(name, sizeof(name), "user.%.255s", pw.pw_name);
 	rule = mrq_config_list_get(&config->users, name);
 	return expand(rule ? rule : config->user_pattern, pw.pw_name, org, ret, err);
@@ -178,9 +248,12 @@ load_groups(const struct mrq_config *config, const char *org, uid_t uid,
 	    struct groups *g, struct mrq_error *err)
 {
 	struct passwd pw;
-	char buf[NSS_BUF];
-	if (find_account(uid, buf, sizeof(buf), &pw, NULL) != MRQ_OK)
+	struct room account MRQ_CLEANUP(room_clear) = { .len = 0 };
+	struct room room MRQ_CLEANUP(room_clear) = { .len = 0 };
+	enum mrq_status st = find_account(uid, &account, &pw, err);
+	if (st == MRQ_E_DENIED)
 		return MRQ_OK; /* an account by uid rule only has no groups */
+	MRQ_TRY(st);
 	gid_t gids[MRQ_IDENTITY_GROUPS_MAX];
 	int n = MRQ_IDENTITY_GROUPS_MAX;
 	if (getgrouplist(pw.pw_name, pw.pw_gid, gids, &n) < 0)
@@ -188,13 +261,11 @@ load_groups(const struct mrq_config *config, const char *org, uid_t uid,
 				"account '%.64s' is in more than %d groups", pw.pw_name,
 				MRQ_IDENTITY_GROUPS_MAX);
 	for (int i = 0; i < n; i++) {
-		struct group gr;
-		struct group *found = NULL;
-		char gbuf[NSS_BUF], mail[MRQ_MAIL_MAX + 1];
-		if (getgrgid_r(gids[i], &gr, gbuf, sizeof(gbuf), &found) != 0 ||
-		    !found ||
-		    expand(config->group_pattern, gr.gr_name, org, mail, NULL) !=
-			    MRQ_OK)
+		const char *name = NULL;
+		char mail[MRQ_MAIL_MAX + 1];
+		MRQ_TRY(find_group(gids[i], &room, &name, err));
+		if (!name ||
+		    expand(config->group_pattern, name, org, mail, NULL) != MRQ_OK)
 			continue;
 		g->mails[g->n] = strdup(mail);
 		if (!g->mails[g->n])
@@ -241,13 +312,14 @@ digest_identity(struct mrq_identity_ref *ref, struct mrq_error *err)
 	return MRQ_OK;
 }
 
+/** Known at `now`, or since at most `stale` seconds no longer to be relied on. */
 static struct mrq_identity_ref *
-cached(struct mrq_identities *ids, uid_t uid, int64_t now)
+cached(struct mrq_identities *ids, uid_t uid, int64_t now, int64_t stale)
 {
 	struct mrq_identity_ref *ref = NULL;
 	pthread_mutex_lock(&ids->lock);
 	struct slot *s = &ids->slots[uid % SLOTS];
-	if (s->ref && s->uid == uid && now < s->until &&
+	if (s->ref && s->uid == uid && now < s->until + stale &&
 	    now >= s->until - MRQ_IDENTITY_SECONDS) {
 		ref = s->ref;
 		atomic_fetch_add(&ref->refs, 1);
@@ -256,14 +328,18 @@ cached(struct mrq_identities *ids, uid_t uid, int64_t now)
 	return ref;
 }
 
-enum mrq_status
-mrq_identities_find(struct mrq_identities *ids, const struct mrq_config *config,
-		    const char *org, struct mrq_provider *provider, uid_t uid,
-		    int64_t now, struct mrq_identity_ref **ret, struct mrq_error *err)
+struct mrq_identity_ref *
+mrq_identities_known(struct mrq_identities *ids, uid_t uid, int64_t now)
 {
-	*ret = cached(ids, uid, now);
-	if (*ret)
-		return MRQ_OK;
+	return cached(ids, uid, now, MRQ_IDENTITY_STALE_SECONDS);
+}
+
+/** Ask, and keep the answer. */
+static enum mrq_status
+ask(struct mrq_identities *ids, const struct mrq_config *config, const char *org,
+    struct mrq_provider *provider, uid_t uid, int64_t now,
+    struct mrq_identity_ref **ret, struct mrq_error *err)
+{
 	char mail[MRQ_MAIL_MAX + 1];
 	MRQ_TRY(mrq_identity_mail(config, org, uid, mail, err));
 	struct groups groups MRQ_CLEANUP(groups_clear) = { .n = 0 };
@@ -287,4 +363,23 @@ mrq_identities_find(struct mrq_identities *ids, const struct mrq_config *config,
 	pthread_mutex_unlock(&ids->lock);
 	*ret = MRQ_STEAL(ref);
 	return MRQ_OK;
+}
+
+enum mrq_status
+mrq_identities_find(struct mrq_identities *ids, const struct mrq_config *config,
+		    const char *org, struct mrq_provider *provider, uid_t uid,
+		    int64_t now, struct mrq_identity_ref **ret, struct mrq_error *err)
+{
+	struct mrq_error why = { 0 };
+	*ret = cached(ids, uid, now, 0);
+	if (*ret)
+		return MRQ_OK;
+	enum mrq_status st = ask(ids, config, org, provider, uid, now, ret, &why);
+	if (st == MRQ_E_SYS || st == MRQ_E_NOMEM)
+		*ret = mrq_identities_known(ids, uid, now);
+	if (st == MRQ_OK || *ret)
+		return MRQ_OK;
+	if (err)
+		*err = why;
+	return st;
 }

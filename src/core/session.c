@@ -488,9 +488,16 @@ mrq_session_principal(struct mrq_session *s, uid_t uid,
 	if (!s->org)
 		return mrq_fail(err, MRQ_E_NO_KEY,
 				"no authority: nobody has a mail here");
-	pthread_rwlock_t *held MRQ_CLEANUP(pthread_rwlock_unlock) = &s->config_lock;
-	pthread_rwlock_rdlock(held);
-	return mrq_identity_mail(s->config, s->org, uid, ret, err);
+	struct mrq_identity_ref *known MRQ_CLEANUP(mrq_identity_unref) = NULL;
+	pthread_rwlock_rdlock(&s->config_lock);
+	enum mrq_status st = mrq_identity_mail(s->config, s->org, uid, ret, err);
+	pthread_rwlock_unlock(&s->config_lock);
+	if (st == MRQ_E_SYS)
+		known = mrq_identities_known(s->identities, uid, mrq_session_now(s));
+	if (!known)
+		return st;
+	memcpy(ret, mrq_identity_get(known)->mail, MRQ_MAIL_MAX + 1);
+	return MRQ_OK;
 }
 
 enum mrq_status
