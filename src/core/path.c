@@ -3,10 +3,13 @@
 /* Whole paths of a source tree, for commands: status and fsck. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
+
+#include <marque/control.h>
 
 #include "base/json-doc.h"
 #include "core/internal.h"
@@ -20,8 +23,10 @@ static bool
 ask_mount(const char *path, char **ret)
 {
 	char *text = calloc(1, STATUS_MAX + 1);
+	char socket[PATH_MAX];
 	ssize_t n = text ? getxattr(path, STATUS_XATTR, text, STATUS_MAX) : -1;
-	if (n <= 0) {
+	/* elsewhere an attribute of that name is whatever somebody wrote there */
+	if (n <= 0 || mrq_control_path(path, socket, sizeof(socket), NULL) != MRQ_OK) {
 		free(text);
 		return false;
 	}
