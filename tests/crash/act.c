@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  *	act list
- *	act setup WORK MOUNTPOINT
+ *	act setup WORK MOUNTPOINT SOURCE
  *	act run WORK MOUNTPOINT LOG
  */
 #include "act.h"
 #include "log.h"
 
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -14,6 +15,8 @@
 #include <sys/xattr.h>
 
 #include <fcntl.h>
+#include <linux/falloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +26,7 @@
 
 static struct crash_log *the_log;
 static int the_mount = -1;
+static const char *mount_point;
 static const struct act_work *the_work;
 static uint64_t n_files, n_writes;
 
@@ -103,6 +107,16 @@ act_found(const char *path)
 }
 
 struct act_file
+act_again(const char *path, uint64_t number)
+{
+	struct act_file f = { .number = number };
+
+	f.fd = openat(the_mount, path, O_RDWR | O_CLOEXEC);
+	must(f.fd >= 0, path);
+	return f;
+}
+
+struct act_file
 act_make(const char *path)
 {
 	struct act_file f = { .number = n_files++ };
@@ -148,16 +162,40 @@ act_resize(struct act_file *f, uint64_t size)
 }
 
 void
-act_punch(struct act_file *f, uint64_t off, uint64_t len)
+act_reserve(struct act_file *f, uint64_t off, uint64_t len)
+{
+	struct stat st;
+
+	must(fstat(f->fd, &st) == 0, "stat");
+	if (off + len > (uint64_t)st.st_size)
+		tell((struct crash_record){ .kind = CRASH_WILL_RESIZE,
+					    .off = f->number,
+					    .size = off + len },
+		     NULL, NULL, NULL, 0);
+	must(fallocate(f->fd, 0, (off_t)off, (off_t)len) == 0, "allocate");
+}
+
+static void
+clear_range(struct act_file *f, int mode, uint64_t off, uint64_t len)
 {
 	tell((struct crash_record){ .kind = CRASH_WILL_PUNCH,
 				    .off = f->number,
 				    .ino = off,
 				    .size = len },
 	     NULL, NULL, NULL, 0);
-	must(fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off,
-		       (off_t)len) == 0,
-	     "punch");
+	must(fallocate(f->fd, mode, (off_t)off, (off_t)len) == 0, "clear");
+}
+
+void
+act_punch(struct act_file *f, uint64_t off, uint64_t len)
+{
+	clear_range(f, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, off, len);
+}
+
+void
+act_zero(struct act_file *f, uint64_t off, uint64_t len)
+{
+	clear_range(f, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, off, len);
 }
 
 void
@@ -192,6 +230,14 @@ act_rename(const char *from, const char *to)
 }
 
 void
+act_exchange(const char *a, const char *b)
+{
+	tell_names(CRASH_WILL_EXCHANGE, a, b);
+	must(renameat2(the_mount, a, the_mount, b, RENAME_EXCHANGE) == 0, "exchange");
+	tell_names(CRASH_DONE, NULL, NULL);
+}
+
+void
 act_link(const char *from, const char *to)
 {
 	tell_names(CRASH_WILL_LINK, from, to);
@@ -214,13 +260,14 @@ act_sync_names(void)
 	tell_names(CRASH_NAMES_SYNCED, NULL, NULL);
 }
 
-/* One verb to the control socket. */
-static void
+/* One verb to the control socket; its answer is valid until the next. */
+static const char *
 control(const char *verb)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	int s = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	char request[64], answer[512] = "";
+	static char answer[4096];
+	char request[64];
 	struct stat st;
 
 	must(s >= 0 && fstat(the_mount, &st) == 0, "socket");
@@ -229,29 +276,77 @@ control(const char *verb)
 	must(connect(s, (const struct sockaddr *)&to, sizeof(to)) == 0, to.sun_path);
 	(void)snprintf(request, sizeof(request), "{\"verb\":\"%s\"}", verb);
 	must(send(s, request, strlen(request), 0) > 0, "send");
-	must(recv(s, answer, sizeof(answer) - 1, 0) > 0, "receive");
-	must(strstr(answer, "\"MRQ_OK\"") || strstr(answer, "\"ok\""), answer);
+	ssize_t got = recv(s, answer, sizeof(answer) - 1, 0);
+	must(got > 0, "receive");
+	answer[got] = '\0';
+	must(strstr(answer, "\"ok\"") != NULL, answer);
 	(void)close(s);
+	return answer;
 }
 
 void
 act_settle(void)
 {
-	control("flush");
+	(void)control("flush");
 }
 
 void
 act_poll(void)
 {
-	control("revoked");
+	(void)control("revoked");
 }
 
 static void
-setup(void)
+command(const char *text)
 {
+	must(system(text) == 0, text); /* NOLINT: the test's own */
+}
+
+static const char *
+setting(const char *name)
+{
+	const char *text = getenv(name);
+
+	must(text, name);
+	return text;
+}
+
+void
+act_marque(struct act_file *f, const char *verb, const char *path)
+{
+	char text[4096];
+
+	(void)snprintf(text, sizeof(text), "%s %s '%s/%s'", setting("CRASH_MARQUE"),
+		       verb, mount_point, path);
+	tell_file(CRASH_WILL_LABEL, f);
+	command(text);
+	tell_file(CRASH_LABELLED, f);
+}
+
+void
+act_remount(void)
+{
+	const char *pid = strstr(control("status"), "\"pid\":");
+
+	must(pid, "who serves the mount?");
+	(void)close(the_mount);
+	must(kill((pid_t)strtol(pid + 6, NULL, 10), SIGKILL) == 0, "kill");
+	must(umount2(mount_point, MNT_DETACH) == 0, "unmount");
+	atomic_store(&the_log->lock, 0); /* it may have died with it */
+	command(setting("CRASH_MOUNT"));
+	the_mount = open(mount_point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	must(the_mount >= 0, mount_point);
+}
+
+static void
+setup(const char *source)
+{
+	int plain = open(source, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
 	for (const struct act_found *t = the_work->found; t->path; t++) {
 		char *data = content(t->size, 0, n_files++, 0);
-		int fd = openat(the_mount, t->path, O_WRONLY | O_CREAT | O_EXCL, 0644);
+		int fd = openat(strncmp(t->path, "plain", 5) ? the_mount : plain,
+				t->path, O_WRONLY | O_CREAT | O_EXCL, 0644);
 		must(fd >= 0 && write(fd, data, t->size) == (ssize_t)t->size, t->path);
 		must(fsync(fd) == 0 && close(fd) == 0, t->path);
 		free(data);
@@ -266,18 +361,20 @@ main(int argc, char **argv)
 			(void)puts(act_works[i].name);
 		return 0;
 	}
-	for (size_t i = 0; argc > 3 && i < act_n_works; i++)
+	for (size_t i = 0; argc == 5 && i < act_n_works; i++)
 		if (strcmp(act_works[i].name, argv[2]) == 0)
 			the_work = &act_works[i];
 	if (!the_work) {
-		(void)fputs("usage: act list | setup WORK MOUNT | run WORK MOUNT LOG\n",
+		(void)fputs("usage: act list | setup WORK MOUNT SOURCE |\n"
+			    "       run WORK MOUNT LOG\n",
 			    stderr);
 		return 2;
 	}
-	the_mount = open(argv[3], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	must(the_mount >= 0, argv[3]);
-	if (argc == 4) {
-		setup();
+	mount_point = argv[3];
+	the_mount = open(mount_point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	must(the_mount >= 0, mount_point);
+	if (strcmp(argv[1], "setup") == 0) {
+		setup(argv[4]);
 		return 0;
 	}
 	the_log = crash_log_open(argv[4], false);

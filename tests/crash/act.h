@@ -17,15 +17,21 @@ struct act_file {
 
 /** A file of the setup: written before the recorder is there. */
 struct act_file act_found(const char *path);
+/** The same file, opened again. */
+struct act_file act_again(const char *path, uint64_t number);
 struct act_file act_make(const char *path);
 void act_write(struct act_file *f, uint64_t off, size_t len);
 void act_append(struct act_file *f, size_t len);
 void act_resize(struct act_file *f, uint64_t size);
+/** Reserve space, and grow to it. */
+void act_reserve(struct act_file *f, uint64_t off, uint64_t len);
+void act_zero(struct act_file *f, uint64_t off, uint64_t len);
 void act_punch(struct act_file *f, uint64_t off, uint64_t len);
 void act_sync(struct act_file *f);
 void act_close(struct act_file *f);
 void act_label(struct act_file *f, const char *label);
 void act_rename(const char *from, const char *to);
+void act_exchange(const char *a, const char *b);
 void act_link(const char *from, const char *to);
 void act_unlink(const char *path);
 /** Sync the root of the mount. */
@@ -35,8 +41,13 @@ void act_settle(void);
 /** Have the daemon store what it knows of its files. */
 void act_poll(void);
 
+/** The daemon is killed, and mounts again: no file is open. */
+void act_remount(void);
+/** A verb of marque, with its arguments, that may give a file another label. */
+void act_marque(struct act_file *f, const char *verb, const char *path);
+
 struct act_found {
-	const char *path;
+	const char *path; /* "plain..." is not protected */
 	size_t size;
 };
 struct act_work {

@@ -176,7 +176,7 @@ first_step(const struct history *h)
 static bool
 plaintext_escapes(const struct history *h)
 {
-	for (size_t i = 0; i < h->n_steps; i++) {
+	for (size_t i = first_step(h); i < h->n_steps; i++) {
 		const struct crash_record *r = h->steps[i].record;
 		if (r->kind == CRASH_WRITE && r->data_len &&
 		    memmem(r->bytes + r->name_len + r->name2_len, r->data_len,

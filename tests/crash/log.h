@@ -33,20 +33,21 @@ enum crash_kind {
 	CRASH_RENAME,   /* ino, name to ino2, name2 */
 	CRASH_EXCHANGE,
 	/* marks; off is the number of a file as the program counts them */
-	CRASH_HAS = 64,     /* name, data: what is there at the beginning, durable */
-	CRASH_WILL_MAKE,    /* name: file `off`, new and empty */
-	CRASH_WILL_WRITE,   /* off, size: where; data */
-	CRASH_WILL_RESIZE,  /* off, size: the new size */
-	CRASH_WILL_PUNCH,   /* off, ino: where, size: how long */
-	CRASH_WILL_RENAME,  /* name to name2 */
-	CRASH_WILL_LINK,    /* name2 is one more of name */
-	CRASH_WILL_UNLINK,  /* name */
-	CRASH_WILL_LABEL,   /* off: file */
-	CRASH_DONE,         /* the last WILL has returned */
-	CRASH_CLOSED,       /* off: all of it is in the kernel */
-	CRASH_SYNCED,       /* off: all of it is durable */
-	CRASH_NAMES_SYNCED, /* all names are */
-	CRASH_LABELLED,     /* off: the new label is durable */
+	CRASH_HAS = 64,      /* name, data: what is there at the beginning, durable */
+	CRASH_WILL_MAKE,     /* name: file `off`, new and empty */
+	CRASH_WILL_WRITE,    /* off, size: where; data */
+	CRASH_WILL_RESIZE,   /* off, size: the new size */
+	CRASH_WILL_PUNCH,    /* off, ino: where, size: how long */
+	CRASH_WILL_RENAME,   /* name to name2 */
+	CRASH_WILL_LINK,     /* name2 is one more of name */
+	CRASH_WILL_UNLINK,   /* name */
+	CRASH_WILL_LABEL,    /* off: file */
+	CRASH_DONE,          /* the last WILL has returned */
+	CRASH_CLOSED,        /* off: all of it is in the kernel */
+	CRASH_SYNCED,        /* off: all of it is durable */
+	CRASH_NAMES_SYNCED,  /* all names are */
+	CRASH_LABELLED,      /* off: the new label is durable */
+	CRASH_WILL_EXCHANGE, /* name and name2 */
 };
 
 struct crash_record {

@@ -149,6 +149,12 @@ name_change(struct promises *p, size_t step, const struct crash_record *r)
 		files[b] = files[a];
 		files[a] = NO_FILE;
 		break;
+	case CRASH_WILL_EXCHANGE: {
+		uint64_t was = files[b];
+		files[b] = files[a];
+		files[a] = was;
+		break;
+	}
 	case CRASH_WILL_LINK:
 		files[b] = files[a];
 		break;
@@ -185,6 +191,7 @@ mark(struct promises *p, size_t step, const struct crash_record *r)
 		name_change(p, step, r);
 		return;
 	case CRASH_WILL_RENAME:
+	case CRASH_WILL_EXCHANGE:
 	case CRASH_WILL_LINK:
 	case CRASH_WILL_UNLINK:
 		name_change(p, step, r);
@@ -520,11 +527,14 @@ void
 promises_labels(struct promises *p, const struct seen *before, size_t n_before,
 		const struct seen *after, size_t n_after)
 {
-	for (size_t i = 0; i < p->n_paths && p->n_names; i++) {
-		uint64_t number = p->names[p->n_names - 1].files[i];
+	const struct names *last = &p->names[p->n_names - 1];
+	const struct names *first = &p->names[names_ceiling(p, 0)];
+
+	for (size_t i = 0; i < p->n_paths; i++) {
+		uint64_t number = last->files[i];
 		const struct seen *a = seen_at(before, n_before, p->paths[i]);
 		const struct seen *b = seen_at(after, n_after, p->paths[i]);
-		if (number == NO_FILE || !a || !b || p->names[0].files[i] != number)
+		if (number == NO_FILE || !a || !b || first->files[i] != number)
 			continue;
 		struct file *f = &p->files[number];
 		memcpy(f->old_label, a->label, 16);

@@ -94,7 +94,7 @@ look(struct explorer *e, size_t object, const struct image *image, char why[stat
 	put(e->fds[0], image);
 	reader_look(e->reader, e->fds[0], &s, &journal);
 	remember(m, &s, hash);
-	if (!s.readable || s.size == 0)
+	if (!s.readable || s.size == 0 || s.sequence == 0)
 		return true;
 	bool ok = true;
 	if (journal || dice(&e->seed) % 8 == 0)

@@ -203,6 +203,189 @@ remember(void)
 	act_poll();
 }
 
+/* In place, as programs do that know no better. */
+static void
+rewrite(void)
+{
+	struct act_file f = act_found("a");
+
+	for (unsigned i = 0; i < 4; i++) {
+		act_resize(&f, 0);
+		act_write(&f, 0, 3000 + (size_t)i * 40000);
+		if (i % 2 == 0)
+			act_sync(&f);
+		if (i == 1)
+			act_settle();
+	}
+	act_close(&f);
+}
+
+static void
+exchange(void)
+{
+	struct act_file a = act_found("a"), b = act_found("b");
+
+	act_write(&a, 0, 5000);
+	act_exchange("a", "b");
+	act_write(&b, 0, 3000);
+	act_sync(&b);
+	act_sync_names();
+	act_sync(&a);
+	act_exchange("b", "a");
+	act_close(&a);
+	act_close(&b);
+}
+
+/* The old version gets another name, then the new one is made. */
+static void
+backup(void)
+{
+	struct act_file old = act_found("doc"), f;
+
+	act_rename("doc", "doc~");
+	f = act_make("doc");
+	act_write(&f, 0, 30000);
+	act_sync(&f);
+	act_sync_names();
+	act_close(&f);
+	act_unlink("doc~");
+	act_link("doc", "doc~");
+	act_write(&old, 0, 100);
+	act_close(&old);
+	act_sync_names();
+}
+
+static void
+links(void)
+{
+	struct act_file f = act_found("a");
+
+	act_link("a", "b");
+	act_write(&f, 4096, 4096);
+	act_sync(&f);
+	act_sync_names();
+	act_unlink("a");
+	act_write(&f, 0, 9000);
+	act_sync_names();
+	act_rename("b", "c");
+	act_sync(&f);
+	act_close(&f);
+}
+
+static void
+new_key(void)
+{
+	struct act_file f = act_found("a");
+
+	act_write(&f, 5000, 5000);
+	act_sync(&f);
+	act_close(&f);
+	act_marque(&f, "label set --new-key 'Confidential/All Employees'", "a");
+}
+
+static void
+protect(void)
+{
+	struct act_file f = act_found("plain");
+
+	act_label(&f, "General");
+	act_write(&f, 9000, 100);
+	act_sync(&f);
+	act_close(&f);
+}
+
+static void
+rewrap(void)
+{
+	struct act_file f = act_found("a");
+
+	act_write(&f, 5000, 5000);
+	act_sync(&f);
+	act_write(&f, 15000, 5000);
+	act_close(&f);
+	act_marque(&f, "rewrap", "a");
+}
+
+static void
+allocate(void)
+{
+	struct act_file f = act_found("a"), g = act_make("g");
+
+	act_reserve(&f, 0, 300 * KIB);
+	act_write(&f, 250 * KIB, 20000);
+	act_sync(&f);
+	act_zero(&f, 252 * KIB, 9000);
+	act_sync(&f);
+	act_reserve(&g, 0, 50 * KIB);
+	act_write(&g, 100, 10000);
+	act_sync(&g);
+	act_settle();
+	act_write(&g, 40 * KIB, 30000);
+	act_close(&g);
+	act_close(&f);
+	act_sync_names();
+}
+
+static void
+sparse(void)
+{
+	struct act_file f = act_make("hole");
+
+	act_write(&f, 3 << 20, 4096);
+	act_sync(&f);
+	act_write(&f, 1 << 20, 10000);
+	act_write(&f, 0, 100);
+	act_sync(&f);
+	act_settle();
+	act_write(&f, 2 << 20, 4096);
+	act_resize(&f, 5 << 19);
+	act_sync(&f);
+	act_close(&f);
+	act_sync_names();
+}
+
+/* Two files by turns, and one sync for both. */
+static void
+two(void)
+{
+	struct act_file a = act_found("a"), b = act_found("b");
+
+	for (unsigned i = 0; i < 5; i++) {
+		act_write(&a, i * 3 * BLOCK, 5000);
+		act_write(&b, (9 - i) * BLOCK, 5000);
+		if (i % 2)
+			act_sync(i == 1 ? &a : &b);
+		else
+			act_settle();
+	}
+	act_close(&a);
+	act_close(&b);
+}
+
+/* The daemon dies and what it left is recovered by the next one. */
+static void
+remount(void)
+{
+	struct act_file f = act_found("a"), g = act_make("new");
+
+	act_write(&f, 2 * BLOCK, 9000);
+	act_sync(&f);
+	act_write(&f, 20 * BLOCK, 9000);
+	act_close(&f);
+	act_write(&g, 0, 30000);
+	act_close(&g);
+	act_remount();
+	f = act_again("a", f.number);
+	g = act_again("new", g.number);
+	act_write(&f, 3 * BLOCK, 4096);
+	act_write(&g, 5 * BLOCK, 9000);
+	act_sync(&g);
+	act_close(&f);
+	act_close(&g);
+	act_remount();
+	act_sync_names();
+}
+
 const struct act_work act_works[] = {
 	{ "overwrite", { { "a", 40 * 4096 } }, overwrite },
 	{ "append", { { "log", 5000 } }, append },
@@ -213,6 +396,17 @@ const struct act_work act_works[] = {
 	{ "small", { { 0 } }, small },
 	{ "tags", { { "wide", 200 * 4096 } }, tags },
 	{ "remember", { { "a", 9000 } }, remember },
+	{ "rewrite", { { "a", 30000 } }, rewrite },
+	{ "exchange", { { "a", 9000 }, { "b", 20000 } }, exchange },
+	{ "backup", { { "doc", 9000 } }, backup },
+	{ "links", { { "a", 9000 } }, links },
+	{ "new-key", { { "a", 150000 } }, new_key },
+	{ "protect", { { "plain", 20000 } }, protect },
+	{ "rewrap", { { "a", 50000 } }, rewrap },
+	{ "allocate", { { "a", 9000 } }, allocate },
+	{ "sparse", { { 0 } }, sparse },
+	{ "two", { { "a", 60000 }, { "b", 60000 } }, two },
+	{ "remount", { { "a", 40 * 4096 } }, remount },
 	{ "wrap", { { "a", 60 * 1024 } }, wrap },
 };
 const size_t act_n_works = sizeof(act_works) / sizeof(act_works[0]);
