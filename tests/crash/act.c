@@ -7,6 +7,7 @@
 #include "act.h"
 #include "log.h"
 
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -129,8 +130,8 @@ act_make(const char *path)
 	return f;
 }
 
-void
-act_write(struct act_file *f, uint64_t off, size_t len)
+static char *
+will_write(struct act_file *f, uint64_t off, size_t len)
 {
 	char *data = content(len, off, f->number, ++n_writes);
 
@@ -138,8 +139,57 @@ act_write(struct act_file *f, uint64_t off, size_t len)
 				    .off = f->number,
 				    .size = off },
 	     NULL, NULL, data, len);
+	return data;
+}
+
+void
+act_write(struct act_file *f, uint64_t off, size_t len)
+{
+	char *data = will_write(f, off, len);
+
 	must(pwrite(f->fd, data, len, (off_t)off) == (ssize_t)len, "write");
 	free(data);
+}
+
+/* It promises this range alone: no other may be unsynced. */
+void
+act_write_synced(struct act_file *f, const char *path, uint64_t off, size_t len)
+{
+	int fd = openat(the_mount, path, O_WRONLY | O_DSYNC | O_CLOEXEC);
+	char *data = will_write(f, off, len);
+
+	must(fd >= 0 && pwrite(fd, data, len, (off_t)off) == (ssize_t)len, "write");
+	tell_file(CRASH_SYNCED, f);
+	(void)close(fd);
+	free(data);
+}
+
+void
+act_write_mapped(struct act_file *f, uint64_t off, size_t len)
+{
+	size_t skip = (size_t)(off % 4096);
+	char *data = will_write(f, off, len);
+	char *map = mmap(NULL, len + skip, PROT_READ | PROT_WRITE, MAP_SHARED, f->fd,
+			 (off_t)(off - skip));
+
+	must(map != MAP_FAILED, "map");
+	memcpy(map + skip, data, len);
+	must(msync(map, len + skip, MS_SYNC) == 0, "msync");
+	tell_file(CRASH_SYNCED, f);
+	(void)munmap(map, len + skip);
+	free(data);
+}
+
+unsigned
+act_random(unsigned n)
+{
+	static uint64_t seed;
+	const char *text = getenv("CRASH_SEED");
+
+	if (!seed)
+		seed = text ? strtoull(text, NULL, 10) * 2 + 1 : 1;
+	seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (unsigned)(seed >> 33) % n;
 }
 
 void
@@ -315,12 +365,27 @@ void
 act_marque(struct act_file *f, const char *verb, const char *path)
 {
 	char text[4096];
+	bool mounted = the_mount >= 0;
 
-	(void)snprintf(text, sizeof(text), "%s %s '%s/%s'", setting("CRASH_MARQUE"),
-		       verb, mount_point, path);
+	(void)snprintf(text, sizeof(text), "%s %s %s '%s/%s' >&2",
+		       mounted ? "" : setting("CRASH_RECORDED"),
+		       setting("CRASH_MARQUE"), verb,
+		       mounted ? mount_point : setting("CRASH_SOURCE"), path);
 	tell_file(CRASH_WILL_LABEL, f);
 	command(text);
 	tell_file(CRASH_LABELLED, f);
+}
+
+void
+act_unmount(void)
+{
+	char text[4096];
+
+	(void)close(the_mount);
+	the_mount = -1;
+	(void)snprintf(text, sizeof(text), "%s umount '%s'", setting("CRASH_MARQUE"),
+		       mount_point);
+	command(text);
 }
 
 void

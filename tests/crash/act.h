@@ -21,6 +21,11 @@ struct act_file act_found(const char *path);
 struct act_file act_again(const char *path, uint64_t number);
 struct act_file act_make(const char *path);
 void act_write(struct act_file *f, uint64_t off, size_t len);
+/** Through a descriptor with O_DSYNC, or by a shared mapping and msync; both are durable. */
+void act_write_synced(struct act_file *f, const char *path, uint64_t off, size_t len);
+void act_write_mapped(struct act_file *f, uint64_t off, size_t len);
+/** A random number below n. */
+unsigned act_random(unsigned n);
 void act_append(struct act_file *f, size_t len);
 void act_resize(struct act_file *f, uint64_t size);
 /** Reserve space, and grow to it. */
@@ -43,6 +48,8 @@ void act_poll(void);
 
 /** The daemon is killed, and mounts again: no file is open. */
 void act_remount(void);
+/** Unmount for good; afterwards act_marque works in the source tree. */
+void act_unmount(void);
 /** A verb of marque, with its arguments, that may give a file another label. */
 void act_marque(struct act_file *f, const char *verb, const char *path);
 

@@ -179,6 +179,14 @@ has(struct promises *p, size_t step, const struct crash_record *r)
 	floor_add(&p->floors, &p->n_floors, step, p->n_names - 1, POWER_CUT);
 }
 
+/* The first change alone has another label than before. */
+static void
+note_step(size_t *at, size_t step)
+{
+	if (*at == 0)
+		*at = step;
+}
+
 static void
 mark(struct promises *p, size_t step, const struct crash_record *r)
 {
@@ -206,10 +214,10 @@ mark(struct promises *p, size_t step, const struct crash_record *r)
 		will_punch(file_of(p, r->off), step, r);
 		return;
 	case CRASH_WILL_LABEL:
-		file_of(p, r->off)->will_label = step;
+		note_step(&file_of(p, r->off)->will_label, step);
 		return;
 	case CRASH_LABELLED:
-		file_of(p, r->off)->labelled = step;
+		note_step(&file_of(p, r->off)->labelled, step);
 		return;
 	case CRASH_CLOSED:
 	case CRASH_SYNCED: {

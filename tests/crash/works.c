@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The workloads. */
+#include "works.h"
 #include "act.h"
 
 #define BLOCK ((uint64_t)4096)
@@ -407,6 +408,12 @@ const struct act_work act_works[] = {
 	{ "sparse", { { 0 } }, sparse },
 	{ "two", { { "a", 60000 }, { "b", 60000 } }, two },
 	{ "remount", { { "a", 40 * 4096 } }, remount },
+	{ "synced", { { "a", 60000 } }, work_synced },
+	{ "large", { { 0 } }, work_large },
+	{ "source",
+	  { { "a", 60000 }, { "b", 20000 }, { "plain", 9000 } },
+	  work_source },
+	{ "any", { { "a", 60000 } }, work_any },
 	{ "wrap", { { "a", 60 * 1024 } }, wrap },
 };
 const size_t act_n_works = sizeof(act_works) / sizeof(act_works[0]);

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef MRQ_TEST_CRASH_WORKS_H
+#define MRQ_TEST_CRASH_WORKS_H
+
+/* Workloads of works2.c. */
+void work_synced(void);
+void work_large(void);
+void work_source(void);
+void work_any(void);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* More workloads: other ways to write, marque in the source tree, and any order of all. */
+#include "act.h"
+#include "works.h"
+
+#define BLOCK ((uint64_t)4096)
+#define KIB   ((size_t)1024)
+
+void
+work_synced(void)
+{
+	struct act_file f = act_found("a");
+
+	act_write_synced(&f, "a", 5000, 3000);
+	act_write(&f, 3 * BLOCK, 4096);
+	act_sync(&f);
+	act_write_synced(&f, "a", 7 * BLOCK, 9000);
+	act_settle();
+	act_write_mapped(&f, 100, 200);
+	act_write_mapped(&f, 3 * BLOCK + 5, 6000);
+	act_close(&f);
+}
+
+void
+work_large(void)
+{
+	struct act_file f = act_make("large"), g = act_make("larger");
+
+	act_write(&f, 0, 700 * KIB);
+	act_close(&f);
+	act_write(&g, 0, 130 * KIB);
+	act_write(&g, 130 * KIB, 20 * KIB);
+	act_sync(&g);
+	act_write(&g, 0, 140 * KIB);
+	act_append(&g, 300 * KIB);
+	act_sync(&g);
+	act_close(&g);
+	act_sync_names();
+}
+
+/* In the source tree, without a mount. */
+void
+work_source(void)
+{
+	struct act_file a = act_found("a"), b = act_found("b"), p = act_found("plain");
+
+	act_write(&a, 5000, 5000);
+	act_close(&a);
+	act_close(&b);
+	act_close(&p);
+	act_unmount();
+	act_marque(&a, "label set 'Confidential/All Employees'", "a");
+	act_marque(&b, "label set --new-key 'Confidential/All Employees'", "b");
+	act_marque(&p, "label set General", "plain");
+	act_marque(&a, "rewrap", "a");
+	act_marque(&b, "fsck --repair", "b");
+}
+
+static void
+any_change(struct act_file *f)
+{
+	uint64_t off = act_random(150000);
+	size_t len = 1 + act_random(act_random(4) ? 5000 : 60000);
+
+	switch (act_random(9)) {
+	case 0:
+		act_resize(f, off);
+		break;
+	case 1:
+		act_punch(f, off, len * 3);
+		break;
+	case 2:
+		act_append(f, len);
+		break;
+	case 3:
+		act_zero(f, off, len);
+		break;
+	case 4:
+		act_settle();
+		break;
+	default:
+		act_write(f, off, len);
+		break;
+	}
+}
+
+void
+work_any(void)
+{
+	struct act_file f[2] = { act_found("a"), act_make("b") };
+
+	for (unsigned i = 0; i < 40; i++) {
+		struct act_file *one = &f[act_random(2)];
+		any_change(one);
+		if (act_random(4) == 0)
+			act_sync(one);
+		if (act_random(12) == 0)
+			act_poll();
+		if (act_random(12) == 0)
+			act_sync_names();
+	}
+	act_close(&f[0]);
+	act_close(&f[1]);
+}
