@@ -104,6 +104,9 @@ open_log(struct tail *t, struct mrq_error *err)
 {
 	int fd = open(t->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
+	if (fd < 0 && errno == ENOENT)
+		return mrq_fail(err, MRQ_E_NOT_FOUND, "there is no audit log '%s'",
+				t->path);
 	if (fd < 0)
 		return mrq_fail_sys(err, "cannot open audit log '%s'", t->path);
 	if (t->fd >= 0)

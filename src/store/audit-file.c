@@ -46,6 +46,12 @@ check_kind(const char *path, const struct stat *st, struct mrq_error *err)
 		return mrq_fail(
 			err, MRQ_E_CONFIG,
 			"audit log '%s' is not a regular file; set another path", path);
+	if (S_ISREG(st->st_mode) && st->st_uid != geteuid() && st->st_uid != 0)
+		return mrq_fail(
+			err, MRQ_E_CONFIG,
+			"audit log '%s' belongs to uid %u, who may write it; run "
+			"'chown %u' on it and verify it",
+			path, (unsigned)st->st_uid, (unsigned)geteuid());
 	if (S_ISREG(st->st_mode) && (st->st_mode & (S_IWGRP | S_IWOTH)))
 		return mrq_fail(err, MRQ_E_CONFIG,
 				"audit log '%s' may be written by others; run 'chmod "
@@ -74,6 +80,33 @@ check_first_bytes(const struct mrq_audit_file *file, const char *path,
 	return MRQ_OK;
 }
 
+/* What is wrong with the path, and what to do. */
+static const char *
+open_advice(int error)
+{
+	const char *why = strerrordesc_np(error);
+
+	switch (error) {
+	case ENOENT:
+		return "its folder does not exist; make the folder, or set another "
+		       "path "
+		       "under [audit]";
+	case ENOTDIR:
+		return "a part of its path is no folder; set another path under "
+		       "[audit]";
+	case EISDIR:
+		return "it is a folder; set the path of a file under [audit]";
+	case EACCES:
+	case EPERM:
+		return "no permission; check the rights on it and on its folders";
+	case EROFS:
+		return "its file system is read-only; mount it for writing, or set "
+		       "another path under [audit]";
+	default:
+		return why ? why : "unknown error";
+	}
+}
+
 static enum mrq_status
 fail_open(const char *path, int flags, struct mrq_error *err)
 {
@@ -85,12 +118,13 @@ fail_open(const char *path, int flags, struct mrq_error *err)
 			"audit log '%s' is a symbolic link; set the path that it "
 			"leads to",
 			path);
-	(void)mrq_fail_sys(err, "cannot open audit log '%s'", path);
-	if (error != ENOENT || (flags & O_CREAT))
-		return MRQ_E_SYS;
+	enum mrq_status s =
+		error == ENOENT && !(flags & O_CREAT) ? MRQ_E_NOT_FOUND : MRQ_E_SYS;
+	(void)mrq_fail(err, s, "cannot open audit log '%s': %s", path,
+		       open_advice(error));
 	if (err)
-		err->status = MRQ_E_NOT_FOUND;
-	return MRQ_E_NOT_FOUND;
+		err->sys_errno = error;
+	return s;
 }
 
 /* A new name is durable before its first record claims to be. */

@@ -67,8 +67,14 @@ unsafe_files_are_refused(void **state)
 	check_status(try_open(NULL, &err), MRQ_E_INVAL, &err);
 	check_status(try_open("", &err), MRQ_E_INVAL, &err);
 	check_status(try_open(p->dir, &err), MRQ_E_SYS, &err);
+	assert_non_null(strstr(err.msg, "it is a folder; set the path of a file"));
 	check_status(try_open("/nonexistent/audit.log", &err), MRQ_E_SYS, &err);
 	assert_int_equal(err.sys_errno, ENOENT);
+	assert_non_null(strstr(err.msg, "'/nonexistent/audit.log': its folder does not "
+					"exist; make the folder"));
+	check_status(try_open("/dev/null/audit.log", &err), MRQ_E_SYS, &err);
+	assert_int_equal(err.sys_errno, ENOTDIR);
+	assert_non_null(strstr(err.msg, "set another path"));
 	assert_int_equal(symlink("/dev/null", p->log), 0);
 	check_status(try_open(p->log, &err), MRQ_E_CONFIG, &err);
 	assert_int_equal(unlink(p->log), 0);
@@ -79,6 +85,12 @@ unsafe_files_are_refused(void **state)
 	assert_int_equal(chmod(p->log, 0620), 0);
 	check_status(try_open(p->log, &err), MRQ_E_CONFIG, &err);
 	assert_non_null(strstr(err.msg, p->log));
+	assert_int_equal(chmod(p->log, 0600), 0);
+	if (geteuid() == 0) {
+		assert_int_equal(chown(p->log, 12345, 12345), 0);
+		check_status(try_open(p->log, &err), MRQ_E_CONFIG, &err);
+		assert_non_null(strstr(err.msg, "belongs to uid 12345"));
+	}
 	/* Nothing foreign is appended to, let alone cut. */
 	assert_int_equal(unlink(p->log), 0);
 	spit(p->log, "root:x:0:0", 10);
