@@ -216,12 +216,14 @@ nothing_mounted
 
 echo "# drain"
 share_mount
+pid=$(share_pid)
 exec 8<"$MNT/one"
 share_call '{"verb":"drain","seconds":0}' | jq -r .status
 equal "it goes on when a file is open" one "$(cat "$MNT/one")"
 exec 8<&-
 share_call '{"verb":"drain"}'
 within 30 sh -c "! grep -q ' $MNT ' /proc/self/mountinfo" || die "a drained mount stays"
+within 30 sh -c "! kill -0 $pid" || die "a drained daemon stays"
 nothing_mounted
 
 echo "# a crash"
