@@ -162,12 +162,11 @@ convert(struct edit *e, enum mrq_convert direction, struct mrq_error *err)
 			"content; remove them first",
 			t->path, (unsigned long)t->st.st_nlink - 1);
 	/* A descriptor that can be read and synced, where the walk's is O_PATH. */
-	struct new_file new MRQ_CLEANUP(new_file_clear) = { .dirfd = -1, .fd = -1 };
 	int dirfd MRQ_CLEANUP(mrq_close) =
 		openat(t->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd < 0)
 		return mrq_fail_sys(err, "cannot open the folder of '%s'", t->path);
-	new.dirfd = dirfd;
+	struct new_file new MRQ_CLEANUP(new_file_clear) = { .dirfd = dirfd, .fd = -1 };
 	MRQ_TRY(new_file_open(&new, t->path, err));
 	MRQ_TRY(mrq_file_convert(e->file, &e->caller, direction, c->label,
 				 c->permissions, &c->options, t->real, new.fd, err));

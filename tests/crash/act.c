@@ -89,22 +89,26 @@ tell_names(enum crash_kind kind, const char *a, const char *b)
 	tell((struct crash_record){ .kind = (uint16_t)kind }, a, b, NULL, 0);
 }
 
+/* What there is, before anything is done. */
+static void
+tell_found(void)
+{
+	for (const struct act_found *t = the_work->found; t->path; t++) {
+		char *data = content(t->size, 0, n_files, 0);
+		tell((struct crash_record){ .kind = CRASH_HAS, .off = n_files++ },
+		     t->path, NULL, data, t->size);
+		free(data);
+	}
+}
+
 struct act_file
 act_found(const char *path)
 {
-	struct act_file f = { .number = n_files++ };
-	size_t i = 0;
+	uint64_t number = 0;
 
-	while (strcmp(the_work->found[i].path, path) != 0)
-		i++;
-	size_t size = the_work->found[i].size;
-	char *data = content(size, 0, f.number, 0);
-	tell((struct crash_record){ .kind = CRASH_HAS, .off = f.number }, path, NULL,
-	     data, size);
-	free(data);
-	f.fd = openat(the_mount, path, O_RDWR | O_CLOEXEC);
-	must(f.fd >= 0, path);
-	return f;
+	while (strcmp(the_work->found[number].path, path) != 0)
+		number++;
+	return act_again(path, number);
 }
 
 struct act_file
@@ -444,6 +448,7 @@ main(int argc, char **argv)
 	}
 	the_log = crash_log_open(argv[4], false);
 	must(the_log, argv[4]);
+	tell_found();
 	the_work->run();
 	return 0;
 }

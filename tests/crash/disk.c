@@ -240,6 +240,20 @@ make_durable(struct frontier *f, size_t object)
 	f->n_pending = kept;
 }
 
+/* Pages that could not be written are forgotten: what was done to its bytes is lost. */
+static void
+forget(struct frontier *f, size_t object)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < f->n_pending; i++)
+		if (f->h->steps[f->pending[i]].n_names ||
+		    f->h->steps[f->pending[i]].object != object)
+			f->pending[kept++] = f->pending[i];
+	f->n_pending = kept;
+	f->forgot = true;
+}
+
 void
 frontier_step(struct frontier *f)
 {
@@ -250,6 +264,10 @@ frontier_step(struct frontier *f)
 		return;
 	if (s->record->kind == CRASH_SYNC || s->record->kind == CRASH_SYNC_ALL) {
 		make_durable(f, s->record->kind == CRASH_SYNC ? s->object : NO_OBJECT);
+		return;
+	}
+	if (s->record->kind == CRASH_SYNC_FAILED) {
+		forget(f, s->object);
 		return;
 	}
 	if (f->n_pending == f->room) {

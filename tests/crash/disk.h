@@ -93,6 +93,7 @@ struct frontier {
 	struct disk durable;
 	size_t *pending; /* steps, in order */
 	size_t n_pending, room;
+	bool forgot; /* a sync failed: the files are not what programs see of them */
 };
 void frontier_begin(struct frontier *f, const struct history *h);
 void frontier_step(struct frontier *f);

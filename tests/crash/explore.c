@@ -4,6 +4,8 @@
  *
  *	explore begin SOURCE STATE LOG   make a log, with the trees as they are in front
  *	explore on|off LOG           let the recorder record, or not
+ *	explore fail LOG N WITH      let call number N fail, with an errno or "short"
+ *	explore failed LOG           tell how many calls there were, and whether it failed
  *	explore judge SOURCE LOG STATE CONFIG SCRATCH [MUTANT]
  *	                             make all states that the log allows, and open them;
  *	                             SOURCE is the tree that the log ends with
@@ -16,6 +18,7 @@
 
 #include <sys/stat.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,6 +94,18 @@ log_tree(struct crash_log *log, const char *root)
 	history_clear(&h);
 }
 
+/* Let no call on the state folder fail. */
+static void
+spare(struct crash_log *log, const char *state)
+{
+	struct history h;
+
+	history_begin(&h, state);
+	for (size_t i = 0; i < h.n_objects && i < CRASH_SPARED_MAX; i++)
+		log->spared[i] = h.objects[i].ino;
+	history_clear(&h);
+}
+
 static void
 begin(const char *source, const char *state, const char *path)
 {
@@ -103,6 +118,7 @@ begin(const char *source, const char *state, const char *path)
 	log->dev = st.st_dev;
 	log_tree(log, source);
 	log_tree(log, state);
+	spare(log, state);
 	crash_log_add(log, &done, NULL, NULL, NULL, 0);
 }
 
@@ -130,10 +146,8 @@ complete(const struct history *h, const char *source)
 	bool same = true;
 
 	frontier_begin(&f, h);
-	while (f.step < h->n_steps)
-		frontier_step(&f);
-	for (size_t i = 0; i < f.n_pending; i++)
-		disk_apply(&f.durable, h, f.pending[i], PART_ALL, NULL);
+	for (size_t i = 0; i < h->n_steps; i++)
+		disk_apply(&f.durable, h, i, PART_ALL, NULL);
 	history_begin(&now, source);
 	if (now.start.n_names != f.durable.n_names)
 		same = false;
@@ -225,11 +239,11 @@ learn_labels(struct explorer *e)
 	struct frontier f;
 
 	frontier_begin(&f, e->h);
-	for (; f.step < e->h->n_steps; frontier_step(&f))
-		if (f.step == first)
+	for (size_t i = 0; i < e->h->n_steps; i++) {
+		if (i == first)
 			look_at(e, &f, before, &n_before);
-	for (size_t i = 0; i < f.n_pending; i++)
-		disk_apply(&f.durable, e->h, f.pending[i], PART_ALL, NULL);
+		disk_apply(&f.durable, e->h, i, PART_ALL, NULL);
+	}
 	look_at(e, &f, after, &n_after);
 	promises_labels(e->promises, before, n_before, after, n_after);
 	frontier_clear(&f);
@@ -302,6 +316,24 @@ judge(char **argv, const char *mutant)
 	return e.n_violations ? 1 : 0;
 }
 
+static unsigned
+errno_of(const char *name)
+{
+	static const struct {
+		const char *name;
+		unsigned number;
+	} all[] = {
+		{ "EIO", EIO },       { "ENOSPC", ENOSPC }, { "EDQUOT", EDQUOT },
+		{ "ESTALE", ESTALE }, { "EINTR", EINTR },   { "short", CRASH_SHORT },
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (strcmp(all[i].name, name) == 0)
+			return all[i].number;
+	die(name);
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -313,9 +345,23 @@ main(int argc, char **argv)
 		atomic_store(&open_log(argv[2], false)->on, argv[1][1] == 'n');
 		return 0;
 	}
+	if (argc == 5 && strcmp(argv[1], "fail") == 0) {
+		struct crash_log *log = open_log(argv[2], false);
+		atomic_store(&log->counted, 0);
+		atomic_store(&log->fail_errno, errno_of(argv[4]));
+		atomic_store(&log->fail_at, (unsigned)strtoul(argv[3], NULL, 10));
+		return 0;
+	}
+	if (argc == 3 && strcmp(argv[1], "failed") == 0) {
+		struct crash_log *log = open_log(argv[2], false);
+		(void)printf("%u %u\n", atomic_load(&log->counted),
+			     atomic_load(&log->failed));
+		return 0;
+	}
 	if (argc >= 7 && strcmp(argv[1], "judge") == 0)
 		return judge(argv + 2, argc > 7 ? argv[7] : NULL);
 	(void)fputs("usage: explore begin SOURCE STATE LOG | on LOG | off LOG |\n"
+		    "       fail LOG N ERRNO | failed LOG |\n"
 		    "       judge SOURCE LOG STATE CONFIG SCRATCH [MUTANT]\n",
 		    stderr);
 	return 99;

@@ -100,7 +100,7 @@ explore_frontier(struct explorer *e, const struct frontier *f)
 
 	c.parts = need(calloc(c.n + 1, sizeof(*c.parts)));
 	fill(&c, PART_ALL);
-	if (!e->cut_only)
+	if (!e->cut_only && !f->forgot)
 		try(e, f, &c, POWER_KEPT, "killed");
 	try(e, f, &c, POWER_CUT, "all");
 	fill(&c, PART_NONE);

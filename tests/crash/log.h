@@ -13,10 +13,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CRASH_LOG_ENV   "MARQUE_CRASH_LOG"
-#define CRASH_LOG_MAGIC UINT64_C(0x31474f4c48535243)
-#define CRASH_LOG_BYTES (UINT64_C(512) << 20)
-#define CRASH_NAME_MAX  4096u
+#define CRASH_LOG_ENV    "MARQUE_CRASH_LOG"
+#define CRASH_LOG_MAGIC  UINT64_C(0x31474f4c48535243)
+#define CRASH_LOG_BYTES  (UINT64_C(512) << 20)
+#define CRASH_NAME_MAX   4096u
+#define CRASH_SECTOR     512u
+#define CRASH_SPARED_MAX 32u
+#define CRASH_SHORT      9999u /* as fail_errno: half of a write is done */
 
 enum crash_kind {
 	/* calls; ino is that of the file, or of the folder of a name */
@@ -32,6 +35,7 @@ enum crash_kind {
 	CRASH_UNLINK,   /* ino, name */
 	CRASH_RENAME,   /* ino, name to ino2, name2 */
 	CRASH_EXCHANGE,
+	CRASH_SYNC_FAILED, /* what was not yet durable of it never will be */
 	/* marks; off is the number of a file as the program counts them */
 	CRASH_HAS = 64,      /* name, data: what is there at the beginning, durable */
 	CRASH_WILL_MAKE,     /* name: file `off`, new and empty */
@@ -68,8 +72,12 @@ struct crash_log {
 	uint64_t dev;         /* of the file system of interest */
 	uint64_t used;        /* bytes; guarded by lock, as the rest */
 	uint64_t n;           /* records */
-	/* one call to fail: number fail_at of those counted, with fail_errno */
+	/*
+	 * One call to fail: number fail_at of those counted, with fail_errno; those on
+	 * `spared` are not counted.
+	 */
 	atomic_uint fail_at, fail_errno, counted, failed;
+	uint64_t spared[CRASH_SPARED_MAX];
 	_Alignas(8) char bytes[];
 };
 

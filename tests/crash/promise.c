@@ -424,7 +424,7 @@ file_kept(const struct promises *p, uint64_t number, size_t steps, enum power po
 
 	if (!s->readable) {
 		/* Nothing of it was ever promised: what is there need not be whole. */
-		if (!r.born && power == POWER_CUT)
+		if (!r.born)
 			return true;
 		(void)snprintf(why, 512, "'%.100s' is unreadable: %.300s", s->path,
 			       s->why);
@@ -499,7 +499,8 @@ temporary(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
-	return strncmp(slash ? slash + 1 : path, ".marque", 7) == 0;
+	const char *name = slash ? slash + 1 : path;
+	return strncmp(name, ".marque", 7) == 0 || strncmp(name, ".crash", 6) == 0;
 }
 
 bool

@@ -70,14 +70,26 @@ of_interest(const struct crash_log *log, int fd, struct stat *ret)
 	       (S_ISREG(ret->st_mode) || S_ISDIR(ret->st_mode));
 }
 
-/* Caller holds the lock.  Is this the call that is to fail?  Then errno is set. */
+/* Caller holds the lock.  Is this the call that is to fail? */
 static bool
-fails(struct crash_log *log)
+is_to_fail(struct crash_log *log, uint64_t ino)
 {
-	if (atomic_fetch_add(&log->counted, 1) + 1 != atomic_load(&log->fail_at))
+	for (size_t i = 0; i < CRASH_SPARED_MAX; i++)
+		if (log->spared[i] == ino)
+			return false;
+	return atomic_fetch_add(&log->counted, 1) + 1 == atomic_load(&log->fail_at);
+}
+
+/* Then errno is set.  (A call that is no write cannot be short.) */
+static bool
+fails(struct crash_log *log, uint64_t ino)
+{
+	unsigned with = atomic_load(&log->fail_errno);
+
+	if (!is_to_fail(log, ino) || with == CRASH_SHORT)
 		return false;
 	atomic_store(&log->failed, 1);
-	errno = (int)atomic_load(&log->fail_errno);
+	errno = (int)with;
 	return true;
 }
 
@@ -157,14 +169,41 @@ place_of_write(const struct call *c, int fd)
 	return c->log && at > 0 ? (uint64_t)at : 0;
 }
 
+enum write_fails { WRITE_WHOLE, WRITE_SHORT, WRITE_FAILS };
+
+/* A short write ends between two sectors: no file system ends it within one. */
+static enum write_fails
+write_fails(struct crash_log *log, uint64_t ino, size_t len)
+{
+	unsigned with = atomic_load(&log->fail_errno);
+
+	if (!is_to_fail(log, ino) || (with == CRASH_SHORT && len <= CRASH_SECTOR))
+		return WRITE_WHOLE;
+	atomic_store(&log->failed, 1);
+	if (with == CRASH_SHORT)
+		return WRITE_SHORT;
+	errno = (int)with;
+	return WRITE_FAILS;
+}
+
 static ssize_t
 record_pwritev(int fd, const struct iovec *iov, int n, off_t off)
 {
 	struct call c = call_begin(fd);
+	struct iovec half = iov[0];
 	ssize_t done = -1;
 
-	if (!c.log || !fails(c.log))
+	switch (c.log ? write_fails(c.log, c.st.st_ino, half.iov_len) : WRITE_WHOLE) {
+	case WRITE_WHOLE:
 		done = RAW(SYS_pwritev, fd, iov, n, off, 0L);
+		break;
+	case WRITE_SHORT:
+		half.iov_len = half.iov_len / 2 / CRASH_SECTOR * CRASH_SECTOR;
+		done = RAW(SYS_pwritev, fd, &half, 1, off, 0L);
+		break;
+	case WRITE_FAILS:
+		break;
+	}
 	if (c.log && done > 0)
 		add_write(&c, fd, iov, n, (uint64_t)off, (size_t)done);
 	call_end(&c);
@@ -205,7 +244,7 @@ writev(int fd, const struct iovec *iov, int n)
 	uint64_t off = c.log ? place_of_write(&c, fd) : 0;
 	ssize_t done = -1;
 
-	if (!c.log || !fails(c.log))
+	if (!c.log || !fails(c.log, c.st.st_ino))
 		done = RAW(SYS_writev, fd, iov, n);
 	if (c.log && done > 0)
 		add_write(&c, fd, iov, n, off, (size_t)done);
@@ -222,13 +261,30 @@ write(int fd, const void *buf, size_t len)
 	return writev(fd, &iov, 1);
 }
 
+/* Not recorded; but it can fail. */
+EXPORT ssize_t
+pread64(int fd, void *buf, size_t len, off64_t off)
+{
+	struct call c = call_begin(fd);
+	bool failed = c.log && fails(c.log, c.st.st_ino);
+
+	call_end(&c);
+	return failed ? -1 : RAW(SYS_pread64, fd, buf, len, off);
+}
+
+EXPORT ssize_t
+pread(int fd, void *buf, size_t len, off_t off)
+{
+	return pread64(fd, buf, len, off);
+}
+
 EXPORT int
 ftruncate64(int fd, off64_t len)
 {
 	struct call c = call_begin(fd);
 	int r = -1;
 
-	if (!c.log || !fails(c.log))
+	if (!c.log || !fails(c.log, c.st.st_ino))
 		r = (int)RAW(SYS_ftruncate, fd, len);
 	if (c.log && r == 0)
 		add(&c, CRASH_RESIZE, (uint64_t)len, 0);
@@ -248,7 +304,7 @@ fallocate64(int fd, int mode, off64_t off, off64_t len)
 	struct call c = call_begin(fd);
 	int r = -1;
 
-	if (!c.log || !fails(c.log))
+	if (!c.log || !fails(c.log, c.st.st_ino))
 		r = (int)RAW(SYS_fallocate, fd, mode, off, len);
 	if (c.log && r == 0 && (mode & FALLOC_FL_PUNCH_HOLE))
 		add(&c, CRASH_PUNCH, (uint64_t)off, (uint64_t)len);
@@ -271,10 +327,12 @@ record_sync(long number, enum crash_kind kind, int fd)
 	struct call c = call_begin(fd);
 	int r = -1;
 
-	if (!c.log || !fails(c.log))
+	if (!c.log || !fails(c.log, c.st.st_ino))
 		r = (int)RAW(number, fd);
 	if (c.log && r == 0)
 		add(&c, kind, 0, 0);
+	else if (c.log && errno != EINTR && kind == CRASH_SYNC)
+		add(&c, CRASH_SYNC_FAILED, 0, 0);
 	call_end(&c);
 	return r;
 }
@@ -384,7 +442,7 @@ record_open(int dirfd, const char *path, int flags, mode_t mode)
 		changes ? named_begin(dirfd, path) : (struct named){ .log = NULL };
 	int fd = -1;
 
-	if (!n.log || !fails(n.log))
+	if (!n.log || !fails(n.log, n.at.dir.st_ino))
 		fd = (int)RAW(SYS_openat, dirfd, path, flags, mode);
 	if (n.log && fd >= 0) {
 		struct call c = { .log = n.log };
@@ -443,7 +501,7 @@ mkdirat(int dirfd, const char *path, mode_t mode)
 	struct named n = named_begin(dirfd, path);
 	int r = -1;
 
-	if (!n.log || !fails(n.log))
+	if (!n.log || !fails(n.log, n.at.dir.st_ino))
 		r = (int)RAW(SYS_mkdirat, dirfd, path, mode);
 	if (n.log && r == 0)
 		named_add(&n, CRASH_MAKE_DIR, ino_at(dirfd, path, 0), NULL);
@@ -457,7 +515,7 @@ mknodat(int dirfd, const char *path, mode_t mode, dev_t dev)
 	struct named n = named_begin(dirfd, path);
 	int r = -1;
 
-	if (!n.log || !fails(n.log))
+	if (!n.log || !fails(n.log, n.at.dir.st_ino))
 		r = (int)RAW(SYS_mknodat, dirfd, path, mode, dev);
 	if (n.log && r == 0)
 		named_add(&n, CRASH_MAKE, ino_at(dirfd, path, AT_SYMLINK_NOFOLLOW),
@@ -472,7 +530,7 @@ linkat(int from_fd, const char *from, int dirfd, const char *path, int flags)
 	struct named n = named_begin(dirfd, path);
 	int r = -1;
 
-	if (!n.log || !fails(n.log))
+	if (!n.log || !fails(n.log, n.at.dir.st_ino))
 		r = (int)RAW(SYS_linkat, from_fd, from, dirfd, path, flags);
 	if (n.log && r == 0)
 		named_add(&n, CRASH_LINK, ino_at(dirfd, path, AT_SYMLINK_NOFOLLOW),
@@ -487,7 +545,7 @@ unlinkat(int dirfd, const char *path, int flags)
 	struct named n = named_begin(dirfd, path);
 	int r = -1;
 
-	if (!n.log || !fails(n.log))
+	if (!n.log || !fails(n.log, n.at.dir.st_ino))
 		r = (int)RAW(SYS_unlinkat, dirfd, path, flags);
 	if (n.log && r == 0)
 		named_add(&n, CRASH_UNLINK, 0, NULL);
@@ -508,7 +566,7 @@ record_rename(int dirfd, const char *path, int dirfd2, const char *path2,
 	struct named n = named_begin(dirfd, path);
 	int r = -1;
 
-	if (!n.log || !fails(n.log))
+	if (!n.log || !fails(n.log, n.at.dir.st_ino))
 		r = (int)RAW(SYS_renameat2, dirfd, path, dirfd2, path2, flags);
 	if (n.log && r == 0) {
 		struct place to = place_find(n.log, dirfd2, path2);

@@ -56,6 +56,17 @@ work_source(void)
 	act_marque(&b, "fsck --repair", "b");
 }
 
+/* The new file that takes the old one's place. */
+void
+work_convert(void)
+{
+	struct act_file f = act_found("a");
+
+	act_close(&f);
+	act_unmount();
+	act_marque(&f, "label set --new-key 'Confidential/All Employees'", "a");
+}
+
 static void
 any_change(struct act_file *f)
 {
