@@ -3,6 +3,8 @@
  *	act list
  *	act setup WORK MOUNTPOINT SOURCE
  *	act run WORK MOUNTPOINT LOG
+ *	act follow LOG               "begin N" and "commit N" on standard input become marks,
+ *	                             each answered by an empty line on descriptor 3
  */
 #include "act.h"
 #include "log.h"
@@ -422,12 +424,36 @@ setup(const char *source)
 	}
 }
 
+/* Of a program whose other end of the pipes waits for the answer. */
+static void
+follow(void)
+{
+	FILE *answer = fdopen(3, "w");
+	unsigned long long n;
+	char what[16];
+
+	must(answer, "descriptor 3");
+	while (scanf("%15s %llu", what, &n) == 2) {
+		tell((struct crash_record){ .kind = what[0] == 'b' ? CRASH_WILL_COMMIT
+								   : CRASH_COMMITTED,
+					    .off = n },
+		     NULL, NULL, NULL, 0);
+		must(fputc('\n', answer) != EOF && fflush(answer) == 0, "answer");
+	}
+}
+
 int
 main(int argc, char **argv)
 {
 	if (argc == 2 && strcmp(argv[1], "list") == 0) {
 		for (size_t i = 0; i < act_n_works; i++)
 			(void)puts(act_works[i].name);
+		return 0;
+	}
+	if (argc == 3 && strcmp(argv[1], "follow") == 0) {
+		the_log = crash_log_open(argv[2], false);
+		must(the_log, argv[2]);
+		follow();
 		return 0;
 	}
 	for (size_t i = 0; argc == 5 && i < act_n_works; i++)

@@ -10,7 +10,8 @@
  *	                             make all states that the log allows, and open them;
  *	                             SOURCE is the tree that the log ends with
  *
- * In the environment: CRASH_BUDGET, CRASH_SUBSETS, CRASH_RECOVERY, CRASH_SEED.  Exit 1 when
+ * In the environment: CRASH_BUDGET, CRASH_SUBSETS, CRASH_RECOVERY, CRASH_SEED; CRASH_JUDGE is a
+ * program that judges instead of the marks.  Exit 1 when
  * a promise was broken; with MUTANT, 3 when that bug does not show in this log.
  */
 #include "explore.h"
@@ -300,7 +301,12 @@ judge(char **argv, const char *mutant)
 		.cut_recovery = own ? number("CRASH_RECOVERY", 64) : 0,
 		.stop_at_first = mutant != NULL,
 	};
+	const char *program = getenv("CRASH_JUDGE");
+	if (program)
+		e.outside = outside_start(program, argv[4]);
 	explore_all(&e);
+	if (e.outside)
+		outside_end(e.outside);
 	(void)printf("%zu states, %llu judged, %llu recoveries cut off in %llu, "
 		     "%llu violations, %zu steps\n",
 		     e.states.n, (unsigned long long)e.n_judged,

@@ -5,6 +5,7 @@
 /* One state after the other: made, opened, judged. */
 #include "disk.h"
 #include "guard.h"
+#include "outside.h"
 #include "promise.h"
 #include "reader.h"
 
@@ -32,8 +33,9 @@ struct explorer {
 	const struct history *h;
 	struct promises *promises;
 	struct guard *guard;
-	struct crash_log *log; /* of our own recoveries */
-	int fds[2];            /* the file to be opened, and a second one */
+	struct outside *outside; /* who judges instead of the promises */
+	struct crash_log *log;   /* of our own recoveries */
+	int fds[2];              /* the file to be opened, and a second one */
 	uint64_t seed;
 	unsigned budget;       /* samples at one step */
 	unsigned subsets_max;  /* so many pending calls: all their subsets */

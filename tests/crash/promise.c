@@ -37,12 +37,20 @@ struct names {
 	uint64_t *files; /* by path */
 };
 
+struct commit {
+	size_t step;
+	uint64_t number;
+	bool done;
+};
+
 struct promises {
 	struct file files[FILES_MAX];
 	char **paths;
 	struct names *names;
 	struct floor *floors; /* of names */
 	size_t n_paths, n_names, n_floors;
+	struct commit *commits;
+	size_t n_commits;
 };
 
 #define GROW(array, n) ((array) = need(realloc((array), ((n) + 1) * sizeof(*(array)))))
@@ -226,6 +234,12 @@ mark(struct promises *p, size_t step, const struct crash_record *r)
 			  r->kind == CRASH_SYNCED ? POWER_CUT : POWER_KEPT);
 		return;
 	}
+	case CRASH_WILL_COMMIT:
+	case CRASH_COMMITTED:
+		GROW(p->commits, p->n_commits);
+		p->commits[p->n_commits++] =
+			(struct commit){ step, r->off, r->kind == CRASH_COMMITTED };
+		return;
 	case CRASH_DONE:
 	case CRASH_NAMES_SYNCED:
 		if (p->n_names)
@@ -262,6 +276,7 @@ promises_free(struct promises *p)
 		free(p->paths[i]);
 	for (size_t i = 0; i < p->n_names; i++)
 		free(p->names[i].files);
+	free(p->commits);
 	free(p->paths);
 	free(p->names);
 	free(p->floors);
@@ -323,7 +338,20 @@ promises_key(const struct promises *p, size_t steps)
 	}
 	(void)floor_at(p->floors, p->n_floors, steps, POWER_CUT, &cut);
 	(void)floor_at(p->floors, p->n_floors, steps, POWER_KEPT, &kept);
+	uint64_t from, to;
+	(void)promises_commits(p, steps, &from, &to);
+	key = mix(mix(key, from), to);
 	return mix(mix(mix(key, cut), kept), p->n_names ? names_ceiling(p, steps) : 0);
+}
+
+bool
+promises_commits(const struct promises *p, size_t steps, uint64_t *ret_floor,
+		 uint64_t *ret_ceiling)
+{
+	*ret_floor = *ret_ceiling = 0;
+	for (size_t i = 0; i < p->n_commits && p->commits[i].step <= steps; i++)
+		*(p->commits[i].done ? ret_floor : ret_ceiling) = p->commits[i].number;
+	return p->n_commits > 0;
 }
 
 struct range {

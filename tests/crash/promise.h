@@ -39,6 +39,9 @@ void promises_labels(struct promises *p, const struct seen *before, size_t n_bef
 		     const struct seen *after, size_t n_after);
 /** A number for what is promised after so many steps: equal for equal promises. */
 uint64_t promises_key(const struct promises *p, size_t steps);
+/** Which transactions may be the last one; false when there are none in the history. */
+bool promises_commits(const struct promises *p, size_t steps, uint64_t *ret_floor,
+		      uint64_t *ret_ceiling);
 /** Does what is seen keep the promises of so many steps?  If not, why has the reason. */
 bool promises_kept(const struct promises *p, size_t steps, enum power power,
 		   const struct seen *seen, size_t n_seen, char why[static 512]);

@@ -153,6 +153,18 @@ look_at_all(struct explorer *e, const struct disk *d, struct seen *seen, size_t 
 	return true;
 }
 
+static bool
+judge(struct explorer *e, size_t steps, enum power power, const struct seen *seen,
+      size_t n, char why[static 512])
+{
+	uint64_t floor, ceiling;
+
+	if (!e->outside)
+		return promises_kept(e->promises, steps, power, seen, n, why);
+	(void)promises_commits(e->promises, steps, &floor, &ceiling);
+	return outside_agrees(e->outside, seen, n, floor, ceiling, why);
+}
+
 bool
 explore_over(const struct explorer *e)
 {
@@ -174,8 +186,7 @@ explore_state(struct explorer *e, const struct disk *d, size_t steps, enum power
 			    power)))
 		return true;
 	e->n_judged++;
-	if (look_at_all(e, d, seen, &n, why) &&
-	    promises_kept(e->promises, steps, power, seen, n, why))
+	if (look_at_all(e, d, seen, &n, why) && judge(e, steps, power, seen, n, why))
 		return true;
 	e->n_violations++;
 	if (e->n_violations <= 5)
