@@ -217,6 +217,42 @@ act_resize(struct act_file *f, uint64_t size)
 	must(ftruncate(f->fd, (off_t)size) == 0, "truncate");
 }
 
+struct act_file
+act_truncate(const char *path, uint64_t number)
+{
+	struct act_file f = { .number = number };
+
+	tell((struct crash_record){ .kind = CRASH_WILL_RESIZE, .off = number }, NULL,
+	     NULL, NULL, 0);
+	f.fd = openat(the_mount, path, O_RDWR | O_TRUNC | O_CLOEXEC);
+	must(f.fd >= 0, path);
+	return f;
+}
+
+struct act_file
+act_make_nameless(void)
+{
+	struct act_file f = { .number = n_files++ };
+
+	tell((struct crash_record){ .kind = CRASH_WILL_MAKE, .off = f.number }, NULL,
+	     NULL, NULL, 0);
+	f.fd = openat(the_mount, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0644);
+	must(f.fd >= 0, "a file without a name");
+	return f;
+}
+
+void
+act_name(struct act_file *f, const char *path)
+{
+	char own[64];
+
+	(void)snprintf(own, sizeof(own), "/proc/self/fd/%d", f->fd);
+	tell((struct crash_record){ .kind = CRASH_WILL_NAME, .off = f->number }, path,
+	     NULL, NULL, 0);
+	must(linkat(AT_FDCWD, own, the_mount, path, AT_SYMLINK_FOLLOW) == 0, path);
+	tell_names(CRASH_DONE, NULL, NULL);
+}
+
 void
 act_reserve(struct act_file *f, uint64_t off, uint64_t len)
 {

@@ -15,6 +15,11 @@ struct act_file {
 	int fd;
 };
 
+/** Open a file for writing and truncate it at once; it has a number. */
+struct act_file act_truncate(const char *path, uint64_t number);
+/** A file that has no name until act_name. */
+struct act_file act_make_nameless(void);
+void act_name(struct act_file *f, const char *path);
 /** A file of the setup: written before the recorder is there. */
 struct act_file act_found(const char *path);
 /** The same file, opened again. */

@@ -204,8 +204,10 @@ mark(struct promises *p, size_t step, const struct crash_record *r)
 		return;
 	case CRASH_WILL_MAKE:
 		(void)version_add(file_of(p, r->off), step, 0);
-		name_change(p, step, r);
+		if (r->name_len)
+			name_change(p, step, r);
 		return;
+	case CRASH_WILL_NAME:
 	case CRASH_WILL_RENAME:
 	case CRASH_WILL_EXCHANGE:
 	case CRASH_WILL_LINK:

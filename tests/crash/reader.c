@@ -191,6 +191,25 @@ reader_recover(int fd, char why[static 512])
 	return true;
 }
 
+static enum mrq_status
+check(struct reader *r, int fd)
+{
+	struct mrq_container *c MRQ_CLEANUP(mrq_container_free) = NULL;
+	struct mrq_check found;
+
+	MRQ_TRY(open_with_key(r, fd, MRQ_ATTACH_READ_ONLY, &c));
+	return mrq_container_check(c, NULL, NULL, &found, &r->err);
+}
+
+bool
+reader_check(struct reader *r, int fd, char why[static 512])
+{
+	if (check(r, fd) == MRQ_OK)
+		return true;
+	(void)snprintf(why, 512, "fsck: %.400s", r->err.msg);
+	return false;
+}
+
 void
 reader_recover_keyed(struct reader *r, int fd)
 {

@@ -20,6 +20,8 @@ void reader_close(struct reader *r);
 void reader_look(struct reader *r, int fd, struct seen *ret, bool *ret_journal);
 /** Recover the file as a host without a key does.  False with the reason. */
 bool reader_recover(int fd, char why[static 512]);
+/** Verify all of it, as fsck does. */
+bool reader_check(struct reader *r, int fd, char why[static 512]);
 /** Recover with a key, and go on with the file: overwrite, sync, settle, read back. */
 bool reader_go_on(struct reader *r, int fd, char why[static 512]);
 /** Recover with a key, as an opening for writing does. */

@@ -64,7 +64,8 @@ same_after_recovery(struct explorer *e, const struct memory *m, char why[static 
 	struct seen again = { .readable = false };
 	bool journal;
 
-	if (!reader_recover(e->fds[0], why))
+	if (!reader_check(e->reader, e->fds[0], why) ||
+	    !reader_recover(e->fds[0], why) || !reader_check(e->reader, e->fds[0], why))
 		return false;
 	reader_look(e->reader, e->fds[0], &again, &journal);
 	if (!again.readable) {

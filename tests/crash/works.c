@@ -413,6 +413,7 @@ const struct act_work act_works[] = {
 	{ "source",
 	  { { "a", 60000 }, { "b", 20000 }, { "plain", 9000 } },
 	  work_source },
+	{ "open", { { "a", 60000 } }, work_open },
 	{ "convert", { { "a", 20000 } }, work_convert },
 	{ "any", { { "a", 60000 } }, work_any },
 	{ "wrap", { { "a", 60 * 1024 } }, wrap },

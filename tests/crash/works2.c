@@ -56,6 +56,30 @@ work_source(void)
 	act_marque(&b, "fsck --repair", "b");
 }
 
+/* By those who truncate what they open, and by those who name what is whole. */
+void
+work_open(void)
+{
+	struct act_file f = act_found("a"), g;
+
+	act_close(&f);
+	f = act_truncate("a", f.number);
+	act_write(&f, 0, 30000);
+	act_sync(&f);
+	act_close(&f);
+	f = act_truncate("a", f.number);
+	act_write(&f, 0, 3000);
+	act_close(&f);
+	act_settle();
+	g = act_make_nameless();
+	act_write(&g, 0, 40000);
+	act_sync(&g);
+	act_name(&g, "whole");
+	act_sync_names();
+	act_write(&g, 5000, 5000);
+	act_close(&g);
+}
+
 /* The new file that takes the old one's place. */
 void
 work_convert(void)
