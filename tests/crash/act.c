@@ -421,13 +421,9 @@ act_marque(struct act_file *f, const char *verb, const char *path)
 void
 act_unmount(void)
 {
-	char text[4096];
-
 	(void)close(the_mount);
 	the_mount = -1;
-	(void)snprintf(text, sizeof(text), "%s umount '%s'", setting("CRASH_MARQUE"),
-		       mount_point);
-	command(text);
+	command(setting("CRASH_UMOUNT"));
 }
 
 void

@@ -24,6 +24,15 @@ export CRASH_MARQUE="marque --state $STATE --config $CONF"
 export CRASH_RECORDED="MARQUE_CRASH_LOG=$log LD_PRELOAD=$recorder" CRASH_SOURCE=$SRC
 export CRASH_MOUNT="$CRASH_RECORDED $CRASH_MARQUE mount $SRC $MNT"
 
+# Others on the machine look at mounts, and keep one busy for a moment.
+export CRASH_UMOUNT="i=0; until $CRASH_MARQUE umount $MNT || ! mountpoint -q $MNT || [ \$i -gt 300 ]; do
+	i=\$((i + 1)); sleep 0.2; done; ! mountpoint -q $MNT"
+
+unmount()
+{
+	sh -c "$CRASH_UMOUNT" >&2 || die "still mounted: $1"
+}
+
 # Mount, with the recorder in front.
 mount_recorded()
 {
