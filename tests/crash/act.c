@@ -419,6 +419,12 @@ act_marque(struct act_file *f, const char *verb, const char *path)
 }
 
 void
+act_reveal(void)
+{
+	tell_names(CRASH_WILL_REVEAL, NULL, NULL);
+}
+
+void
 act_unmount(void)
 {
 	(void)close(the_mount);

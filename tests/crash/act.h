@@ -53,6 +53,8 @@ void act_poll(void);
 
 /** The daemon is killed, and mounts again: no file is open. */
 void act_remount(void);
+/** From here on plaintext may be written to the source tree. */
+void act_reveal(void);
 /** Unmount for good; afterwards act_marque works in the source tree. */
 void act_unmount(void);
 /** A verb of marque, with its arguments, that may give a file another label. */

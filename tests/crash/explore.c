@@ -193,6 +193,8 @@ plaintext_escapes(const struct history *h)
 {
 	for (size_t i = first_step(h); i < h->n_steps; i++) {
 		const struct crash_record *r = h->steps[i].record;
+		if (r->kind == CRASH_WILL_REVEAL)
+			return false;
 		if (r->kind == CRASH_WRITE && r->data_len &&
 		    memmem(r->bytes + r->name_len + r->name2_len, r->data_len,
 			   TEXT_OF_FILES, strlen(TEXT_OF_FILES)))

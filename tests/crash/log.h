@@ -53,6 +53,7 @@ enum crash_kind {
 	CRASH_LABELLED,      /* off: the new label is durable */
 	CRASH_WILL_EXCHANGE, /* name and name2 */
 	CRASH_WILL_NAME,     /* off: file, name: its first */
+	CRASH_WILL_REVEAL,   /* from here on there may be plaintext */
 	CRASH_WILL_COMMIT,   /* off: a transaction of a program that judges by itself */
 	CRASH_COMMITTED,     /* off */
 };

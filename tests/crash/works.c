@@ -414,6 +414,8 @@ const struct act_work act_works[] = {
 	  { { "a", 60000 }, { "b", 20000 }, { "plain", 9000 } },
 	  work_source },
 	{ "open", { { "a", 60000 } }, work_open },
+	{ "plain-save", { { "doc", 9000 }, { "plain.new", 20000 } }, work_plain_save },
+	{ "unprotect", { { "a", 20000 }, { "b", 30000 } }, work_unprotect },
 	{ "convert", { { "a", 20000 } }, work_convert },
 	{ "any", { { "a", 60000 } }, work_any },
 	{ "wrap", { { "a", 60 * 1024 } }, wrap },

@@ -56,6 +56,33 @@ work_source(void)
 	act_marque(&b, "fsck --repair", "b");
 }
 
+/* A plain file takes the name, and with it the protection, of another. */
+void
+work_plain_save(void)
+{
+	struct act_file doc = act_found("doc"), f = act_found("plain.new");
+
+	act_write(&doc, 100, 100);
+	act_close(&doc);
+	act_close(&f);
+	act_rename("plain.new", "doc");
+	act_sync_names();
+}
+
+void
+work_unprotect(void)
+{
+	struct act_file a = act_found("a"), b = act_found("b");
+
+	act_write(&a, 100, 100);
+	act_close(&a);
+	act_close(&b);
+	act_reveal();
+	act_marque(&a, "unprotect -m test", "a");
+	act_unmount();
+	act_marque(&b, "unprotect -m test", "b");
+}
+
 /* By those who truncate what they open, and by those who name what is whole. */
 void
 work_open(void)
