@@ -22,12 +22,21 @@
 #define OWN            "user.marque."
 #define OWN_LEN        (sizeof(OWN) - 1)
 #define LABEL          "user.marque.label"
+#define TRUSTED        "trusted."
 #define XATTR_SIZE_LIM 65536u
 
 static bool
 is_own(const char *name)
 {
 	return strncmp(name, OWN, OWN_LEN) == 0;
+}
+
+/** Not what somebody put into the source as if it were ours, and trusted ones for root alone. */
+static bool
+is_shown(const struct mrq_call *call, const char *name)
+{
+	return !is_own(name) &&
+	       (call->who.uid == 0 || strncmp(name, TRUSTED, sizeof(TRUSTED) - 1) != 0);
 }
 
 /* ---- reading ---- */
@@ -58,8 +67,6 @@ mrq_do_getxattr(const struct mrq_call *call, struct mrq_inode *ino, const char *
 	char path[MRQ_PROC_FD_TEXT], small[512];
 	if (is_own(name))
 		return get_own(call, ino, name + OWN_LEN, ret, ret_len, err);
-	if (S_ISLNK(ino->type))
-		return mrq_fail_errno(err, ENODATA); /* /proc would follow it */
 	mrq_path_proc(ino->fd, path);
 	ssize_t n = getxattr(path, name, small, sizeof(small));
 	if (n < 0 && errno != ERANGE)
@@ -90,19 +97,14 @@ mrq_do_listxattr(const struct mrq_call *call, struct mrq_inode *ino, char **ret,
 	char *list MRQ_CLEANUP(free) = malloc(XATTR_SIZE_LIM);
 	if (!list)
 		return mrq_fail(err, MRQ_E_NOMEM, "no memory for attributes");
-	(void)call;
-	ssize_t n = 0;
-	if (!S_ISLNK(ino->type)) {
-		mrq_path_proc(ino->fd, path);
-		n = listxattr(path, list, XATTR_SIZE_LIM);
-	}
+	mrq_path_proc(ino->fd, path);
+	ssize_t n = listxattr(path, list, XATTR_SIZE_LIM);
 	if (n < 0 && errno != ENOTSUP)
 		return mrq_fail_errno(err, errno);
 	size_t len = 0, have = n > 0 ? (size_t)n : 0;
 	for (size_t at = 0; at < have;) {
 		size_t one = strnlen(list + at, have - at) + 1;
-		if (!is_own(list +
-			    at)) { /* somebody's in the source: not shown as ours */
+		if (is_shown(call, list + at)) {
 			memmove(list + len, list + at, one);
 			len += one;
 		}
@@ -206,8 +208,6 @@ mrq_do_setxattr(const struct mrq_call *call, struct mrq_inode *ino, const char *
 	char path[MRQ_PROC_FD_TEXT];
 	if (is_own(name))
 		return set_own(call, ino, name + OWN_LEN, value, len, err);
-	if (S_ISLNK(ino->type))
-		return mrq_fail_errno(err, EPERM);
 	mrq_path_proc(ino->fd, path);
 	mrq_attach_hold(ino);
 	atomic_store(&ino->metadata, true);
@@ -227,8 +227,6 @@ mrq_do_removexattr(const struct mrq_call *call, struct mrq_inode *ino, const cha
 		return set_own(call, ino, "label", "", 0, err);
 	if (is_own(name))
 		return mrq_fail(err, MRQ_E_POLICY, "%s cannot be removed", name);
-	if (S_ISLNK(ino->type))
-		return mrq_fail_errno(err, EPERM);
 	mrq_path_proc(ino->fd, path);
 	mrq_attach_hold(ino);
 	atomic_store(&ino->metadata, true);

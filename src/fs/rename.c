@@ -181,7 +181,7 @@ mrq_do_rename(const struct mrq_call *call, struct mrq_inode *parent, const char 
 {
 	const struct side from = { .parent = parent, .name = name };
 	const struct side to = { .parent = new_parent, .name = new_name };
-	if (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE))
+	if (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT))
 		return mrq_fail_errno(err, EINVAL);
 	if (call->fs->options.read_only)
 		return mrq_fail_errno(err, EROFS);

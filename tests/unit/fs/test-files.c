@@ -382,7 +382,7 @@ rename_flags(void **state)
 	mrq_path_of(r->fs->table, b, path);
 	assert_string_equal(path, "/a");
 	check_status(mrq_do_rename(&call, rig_root(r), "a", rig_root(r), "x",
-				   RENAME_WHITEOUT, &err),
+				   RENAME_WHITEOUT << 1, &err),
 		     MRQ_E_SYS, &err);
 	assert_int_equal(err.sys_errno, EINVAL);
 	rig_drop(r, a);
