@@ -306,17 +306,40 @@ mrq_attach_trim(struct mrq_inode *ino)
 }
 
 void
-mrq_attach_kill_priv(struct mrq_inode *ino)
+mrq_attach_tell(struct mrq_fs *fs, struct mrq_inode *ino, struct timespec *when)
+{
+	if (!S_ISREG(ino->type) || !atomic_load(&fs->writeback))
+		return;
+	(void)pthread_mutex_lock(&ino->lock);
+	if (!ino->is_told)
+		ino->told = *when;
+	ino->is_told = true;
+	*when = ino->told;
+	(void)pthread_mutex_unlock(&ino->lock);
+}
+
+void
+mrq_attach_told(struct mrq_inode *ino, struct timespec when)
+{
+	(void)pthread_mutex_lock(&ino->lock);
+	ino->told = when;
+	(void)pthread_mutex_unlock(&ino->lock);
+}
+
+bool
+mrq_attach_restore_mtime(struct mrq_inode *ino)
 {
 	struct stat st;
-	char path[MRQ_PROC_FD_TEXT];
-	if (fstat(ino->fd, &st) < 0)
-		return;
-	mode_t mode = st.st_mode & ~(mode_t)S_ISUID;
-	if (mode & S_IXGRP)
-		mode &= ~(mode_t)S_ISGID;
-	if (mode == st.st_mode)
-		return;
-	mrq_path_proc(ino->fd, path);
-	(void)chmod(path, mode & 07777);
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT } };
+	(void)pthread_mutex_lock(&ino->lock);
+	bool told = ino->is_told;
+	times[1] = ino->told;
+	(void)pthread_mutex_unlock(&ino->lock);
+	if (!told || fstat(ino->fd, &st) < 0 ||
+	    (st.st_mtim.tv_sec == times[1].tv_sec &&
+	     st.st_mtim.tv_nsec == times[1].tv_nsec))
+		return told;
+	(void)atomic_fetch_add(&ino->writes, 1);
+	(void)utimensat(ino->fd, "", times, AT_EMPTY_PATH);
+	return true;
 }

@@ -48,6 +48,19 @@ MRQ_MUST_CHECK enum mrq_status mrq_attach_all_facts(struct mrq_fs *fs,
 						    struct mrq_inode *ino,
 						    struct mrq_facts *ret,
 						    struct mrq_error *err);
+/**
+ * With the writeback cache the kernel owns the mtime of a regular file: it takes the first one it is
+ * told, and tells every change of its own.  So what we write must not show in the source's.
+ */
+void mrq_attach_tell(struct mrq_fs *fs, struct mrq_inode *ino, struct timespec *when);
+/** The kernel set it. */
+void mrq_attach_told(struct mrq_inode *ino, struct timespec when);
+/**
+ * Give the backing file the mtime that the kernel has; false when that has none of its own.  Caller
+ * is a user of the file.
+ */
+bool mrq_attach_restore_mtime(struct mrq_inode *ino);
+
 /** Free the file of an inode that nobody uses any more (no lock held by anybody). */
 void mrq_attach_drop(struct mrq_inode *ino);
 /** Free it if nobody uses it and it is settled. */
@@ -61,8 +74,5 @@ void mrq_attach_replace(struct mrq_inode *ino, struct mrq_file *file,
 			struct mrq_retired *old);
 /** Room for a file that is replaced, malloc'ed; NULL without memory. */
 struct mrq_retired *mrq_retired_new(void);
-
-/** Clear set-user-ID and, when executable by the group, set-group-ID. */
-void mrq_attach_kill_priv(struct mrq_inode *ino);
 
 #endif

@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "path.h"
 #include "reply.h"
 
 #define GROUPS_MAX      65536u /* NGROUPS_MAX of the kernel */
@@ -180,4 +181,34 @@ mrq_creds_access(const struct mrq_call *call, int fd, int mask, struct mrq_error
 		call, MRQ_CREDS_NO_GROUPS,
 		(int)syscall(SYS_faccessat2, fd, "", mask, AT_EACCESS | AT_EMPTY_PATH));
 	return r < 0 ? mrq_fail_errno(err, errno) : MRQ_OK;
+}
+
+/** Of the group, or root, who may set the bit for any. */
+static bool
+in_group(const struct mrq_call *call, gid_t gid)
+{
+	gid_t *list MRQ_CLEANUP(free) = NULL;
+	if (call->who.uid == 0 || call->who.gid == gid)
+		return true;
+	size_t n = groups_of(call->who.pid, &list);
+	bool yes = false;
+	for (size_t i = 0; i < n && !yes; i++)
+		yes = list[i] == gid;
+	return yes;
+}
+
+void
+mrq_creds_kill_priv(const struct mrq_call *call, int fd)
+{
+	struct stat st;
+	char path[MRQ_PROC_FD_TEXT];
+	if (fstat(fd, &st) < 0 || !(st.st_mode & (S_ISUID | S_ISGID)))
+		return;
+	mode_t mode = st.st_mode & ~(mode_t)S_ISUID;
+	if ((mode & S_ISGID) && ((mode & S_IXGRP) || !in_group(call, st.st_gid)))
+		mode &= ~(mode_t)S_ISGID;
+	if (mode == st.st_mode)
+		return;
+	mrq_path_proc(fd, path);
+	(void)chmod(path, mode & 07777);
 }

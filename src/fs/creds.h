@@ -49,4 +49,10 @@ void mrq_creds_daemon(void);
 MRQ_MUST_CHECK enum mrq_status mrq_creds_access(const struct mrq_call *call, int fd,
 						int mask, struct mrq_error *err);
 
+/**
+ * What the kernel does to a file that others write to: clear set-user-ID and, when the group may
+ * execute it or the caller is none of the group, set-group-ID.
+ */
+void mrq_creds_kill_priv(const struct mrq_call *call, int fd);
+
 #endif

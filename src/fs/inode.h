@@ -63,6 +63,8 @@ struct mrq_inode {
 	enum mrq_file_kind kind;
 	uint64_t size; /* plaintext bytes */
 	struct mrq_stamp stamp;
+	struct timespec told; /* mtime that the kernel has; guarded by lock */
+	bool is_told;         /* guarded by lock */
 	bool stale;           /* was changed behind the mount; guarded by lock */
 	bool gone;            /* detached for that: answers ESTALE; guarded by lock */
 	enum mrq_fence fence; /* changed under lock and io, read under either */

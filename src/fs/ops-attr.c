@@ -13,6 +13,8 @@
 #include "settle.h"
 
 #define ATTR_TIMES (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME)
+#define ATTR_OWNER (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID)
+#define ATTR_ANY   (FUSE_SET_ATTR_SIZE | ATTR_OWNER | FUSE_SET_ATTR_MODE | ATTR_TIMES)
 
 /** Changed behind the mount while nobody had it open: have the kernel look its name up again. */
 static void
@@ -67,7 +69,7 @@ resize(const struct mrq_call *call, struct mrq_inode *ino, uint64_t size, int to
 		st = mrq_file_commit(ino->file, false, err);
 	(void)pthread_rwlock_unlock(&ino->io);
 	if (st == MRQ_OK && ((to_set & FUSE_SET_ATTR_KILL_SUID) || call->who.uid != 0))
-		mrq_attach_kill_priv(ino);
+		mrq_creds_kill_priv(call, ino->fd);
 	return st;
 }
 
@@ -171,6 +173,7 @@ set_times(const struct mrq_call *call, struct mrq_inode *ino, bool by_handle,
 		time_of(to_set, FUSE_SET_ATTR_MTIME, FUSE_SET_ATTR_MTIME_NOW,
 			attr->st_mtim),
 	};
+	struct stat now;
 	if (S_ISREG(ino->type))
 		MRQ_TRY(commit_first(call->fs, ino, err));
 	/* The page cache's own mtime comes from whoever happens to write back. */
@@ -185,6 +188,10 @@ set_times(const struct mrq_call *call, struct mrq_inode *ino, bool by_handle,
 	}
 	if (own && utimensat(ino->fd, "", times, AT_EMPTY_PATH) < 0)
 		return mrq_fail_errno(err, errno);
+	if (times[1].tv_nsec == UTIME_NOW && fstat(ino->fd, &now) == 0)
+		times[1] = now.st_mtim;
+	if (times[1].tv_nsec != UTIME_OMIT)
+		mrq_attach_told(ino, times[1]);
 	return MRQ_OK;
 }
 
@@ -194,8 +201,10 @@ set_all(const struct mrq_call *call, struct mrq_inode *ino, struct mrq_fh *fh,
 {
 	if (to_set & FUSE_SET_ATTR_SIZE)
 		MRQ_TRY(set_size(call, ino, fh, (uint64_t)attr->st_size, to_set, err));
-	if (to_set & (FUSE_SET_ATTR_UID | FUSE_SET_ATTR_GID))
+	if (to_set & ATTR_OWNER)
 		MRQ_TRY(set_owner(call, ino, attr, to_set, err));
+	else if (!(to_set & ATTR_ANY) && S_ISREG(ino->type))
+		mrq_creds_kill_priv(call, ino->fd); /* by a write, or chown(-1, -1) */
 	if (to_set & FUSE_SET_ATTR_MODE)
 		MRQ_TRY(set_mode(call, ino, attr->st_mode, err));
 	if (to_set & ATTR_TIMES)

@@ -35,7 +35,7 @@ static void
 drop_priv(const struct mrq_call *call, struct mrq_inode *ino)
 {
 	if (call->who.uid != 0)
-		mrq_attach_kill_priv(ino);
+		mrq_creds_kill_priv(call, ino->fd);
 }
 
 enum mrq_status
@@ -94,6 +94,8 @@ commit(struct mrq_inode *ino, bool durable, struct mrq_error *err)
 	if (ino->fence != MRQ_FENCE_CLOSED) { /* else it went to rest when it closed */
 		(void)atomic_fetch_add(&ino->writes, 1);
 		st = mrq_file_commit(ino->file, durable, err);
+		/* what the kernel set, it set before it asked for this */
+		(void)mrq_attach_restore_mtime(ino);
 	}
 	(void)pthread_rwlock_unlock(&ino->io);
 	return st;

@@ -40,6 +40,7 @@ entry_make(struct mrq_fs *fs, struct mrq_inode *ino, const struct stat *st,
 	ret->ino = mrq_inode_id(fs, ino);
 	ret->generation = ino->generation;
 	ret->attr = *st;
+	mrq_attach_tell(fs, ino, &ret->attr.st_mtim);
 	ret->attr_timeout = fs->options.attr_timeout;
 	ret->entry_timeout = fs->options.entry_timeout;
 }

@@ -34,7 +34,7 @@ truncate_open(const struct mrq_call *call, struct mrq_inode *ino, struct mrq_err
 	}
 	(void)pthread_rwlock_unlock(&ino->io);
 	if (st == MRQ_OK && call->who.uid != 0)
-		mrq_attach_kill_priv(ino);
+		mrq_creds_kill_priv(call, ino->fd);
 	return st;
 }
 

@@ -167,6 +167,8 @@ settle_quietly(struct mrq_inode *ino, struct mrq_file *file, bool durable,
 	bool known = fstat(ino->fd, &before) == 0;
 	MRQ_TRY(mrq_file_settle(file, durable, err));
 	(void)atomic_fetch_add(&ino->writes, 1);
+	if (mrq_attach_restore_mtime(ino))
+		return MRQ_OK;
 	if (!known || fstat(ino->fd, &after) < 0 ||
 	    (before.st_mtim.tv_sec == after.st_mtim.tv_sec &&
 	     before.st_mtim.tv_nsec == after.st_mtim.tv_nsec))
