@@ -34,6 +34,29 @@ for name in $("$lib/compare.py" --list); do
 	same "$name" "$W/$name.plain.known" "$W/$name.mnt.known"
 done
 
+# What changes in the source behind the mount is noticed.
+mkdir "$SRC/behind"
+echo first >"$SRC/behind/plain"
+equal "new in the source" first "$(cat "$MNT/behind/plain")"
+echo second and longer >"$SRC/behind/plain"
+holds()
+{
+	[ "$(cat "$MNT/behind/plain")" = "$1" ]
+}
+within 60 holds "second and longer" || die "changed in the source"
+ok "changed in the source"
+echo third >"$SRC/behind/new"
+mv "$SRC/behind/new" "$SRC/behind/plain"
+within 60 holds third || die "replaced in the source"
+ok "replaced in the source"
+echo protected >"$MNT/behind/ours"
+mq umount "$MNT" >&2 && share_mount
+cp "$SRC/behind/ours" "$SRC/behind/copy"
+equal "a container copied in the source" protected "$(cat "$MNT/behind/copy")"
+rm "$SRC/behind/plain"
+within 60 test ! -e "$MNT/behind/plain" || die "removed in the source"
+ok "removed in the source"
+
 # All of it is there in another mount, too.
 "$here/../lib/listing" --times "$MNT" >"$W/before"
 share_umount
