@@ -232,6 +232,8 @@ load_facts(struct mrq_fs *fs, struct mrq_inode *ino, struct stat *st,
 {
 	struct mrq_facts facts;
 	int fd MRQ_CLEANUP(mrq_close) = mrq_path_reopen(ino->fd, O_RDONLY | O_NONBLOCK);
+	if (fd < 0 && errno != EACCES && errno != EPERM)
+		return mrq_fail_errno(err, errno);
 	if (fd < 0) {
 		/* Not readable for us: its opens will fail the same way. */
 		ino->kind = MRQ_FILE_PLAIN;

@@ -19,6 +19,8 @@
 #define SETTLE_SECONDS_DEFAULT 5u
 #define THREADS_MIN            4u
 #define DRAIN_PAUSE_NS         20000000L
+#define OPEN_FILES_MAX         1048576u /* the most that kernels allow unless told otherwise */
+#define OPEN_FILES_MIN         256u
 
 static void
 resolve_options(struct mrq_fs_options *o)
@@ -38,14 +40,19 @@ resolve_options(struct mrq_fs_options *o)
 		o->settle_seconds = SETTLE_SECONDS_DEFAULT;
 }
 
-static void
+/** Raise the limit of descriptors as far as it goes; returns it. */
+static size_t
 raise_open_files(void)
 {
-	struct rlimit limit;
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &limit);
-	}
+	struct rlimit limit = { .rlim_cur = OPEN_FILES_MAX,
+				.rlim_max = OPEN_FILES_MAX };
+	if (setrlimit(RLIMIT_NOFILE, &limit) == 0)
+		return OPEN_FILES_MAX;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return OPEN_FILES_MIN;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	return limit.rlim_max > OPEN_FILES_MIN ? limit.rlim_max : OPEN_FILES_MIN;
 }
 
 enum mrq_status
@@ -67,7 +74,7 @@ mrq_fs_new(struct mrq_session *session, int source_fd, const char *source,
 	fs->mount_point = strdup(mount_point);
 	if (!fs->source || !fs->mount_point)
 		return mrq_fail(err, MRQ_E_NOMEM, "no memory for the mount");
-	raise_open_files();
+	fs->open_files = raise_open_files();
 	int root MRQ_CLEANUP(mrq_close) = dup(source_fd);
 	if (root < 0)
 		return mrq_fail_sys(err, "cannot use the folder '%s'", source);

@@ -47,6 +47,7 @@ struct mrq_fs {
 	int source_fd;                 /* root of the source tree, O_PATH; owned */
 	char *source;                  /* its path, for messages */
 	char *mount_point;             /* absolute */
+	size_t open_files;             /* limit of descriptors */
 	bool root; /* runs as root: acts with the callers' identities */
 	struct mrq_table *table;
 	struct mrq_settler *settler;
@@ -67,7 +68,7 @@ extern const struct fuse_lowlevel_ops mrq_fs_ops;
 
 /**
  * A mount of source_fd (O_PATH or O_RDONLY, a folder; taken over on success).
- * Raises RLIMIT_NOFILE's soft limit to the hard one: a cached inode holds a descriptor.
+ * Raises RLIMIT_NOFILE as far as it may: an inode that the kernel knows holds a descriptor.
  */
 MRQ_MUST_CHECK enum mrq_status mrq_fs_new(struct mrq_session *session, int source_fd,
 					  const char *source, const char *mount_point,

@@ -182,6 +182,7 @@ mrq_table_new(struct mrq_fs *fs, int root_fd, struct mrq_table **ret,
 	t->buckets = MRQ_STEAL(buckets);
 	t->n_buckets = BUCKETS_MIN;
 	t->root = root;
+	t->crowd = mrq_table_comfort(t);
 	(void)pthread_mutex_init(&t->lock, NULL);
 	fair_lock_init(&t->backing);
 	(void)pthread_rwlock_init(&t->names, NULL);
@@ -251,7 +252,10 @@ insert_or_find(struct mrq_table *t, struct mrq_inode *fresh)
 		hash_insert(t, fresh);
 		ino = fresh;
 	}
+	bool crowded = t->n > t->crowd && !atomic_exchange(&t->crowded, true);
 	(void)pthread_mutex_unlock(&t->lock);
+	if (crowded)
+		mrq_settle_crowded(t->fs);
 	return ino;
 }
 
@@ -265,6 +269,8 @@ mrq_table_intern(struct mrq_table *t, int fd, const struct stat *st,
 		mrq_inode_unref(t->fs, ino, 1);
 		ino = NULL;
 	}
+	if (ino)
+		atomic_store_explicit(&ino->leaving, false, memory_order_relaxed);
 	if (!ino) {
 		struct mrq_inode *fresh = inode_new(fd, st);
 		if (!fresh) {
@@ -342,6 +348,23 @@ mrq_table_size(struct mrq_table *t)
 	size_t n = t->n;
 	(void)pthread_mutex_unlock(&t->lock);
 	return n;
+}
+
+size_t
+mrq_table_comfort(const struct mrq_table *t)
+{
+	return t->fs->open_files / 2;
+}
+
+void
+mrq_table_relieved(struct mrq_table *t)
+{
+	size_t limit = t->fs->open_files, least = mrq_table_comfort(t);
+	(void)pthread_mutex_lock(&t->lock);
+	size_t left = t->n < limit ? limit - t->n : 0;
+	t->crowd = t->n > least ? t->n + left / 8 : least;
+	atomic_store(&t->crowded, false);
+	(void)pthread_mutex_unlock(&t->lock);
 }
 
 void

@@ -75,6 +75,9 @@ struct mrq_inode {
 	struct mrq_error
 		*late; /* failure for the next flush or fsync; guarded by lock */
 
+	atomic_bool
+		leaving; /* the kernel was asked to forget it, and has not asked since */
+
 	pthread_rwlock_t io;
 	atomic_ulong
 		writes; /* changes of ours to the backing file so far, commits too */
@@ -96,6 +99,8 @@ struct mrq_table {
 	struct mrq_inode **buckets; /* guarded by lock */
 	struct mrq_inode *detached; /* guarded by lock */
 	size_t n_buckets, n;        /* guarded by lock; n_buckets a power of two */
+	size_t crowd;               /* n beyond which it is crowded; guarded by lock */
+	atomic_bool crowded;        /* the kernel should forget some: settle.h */
 	uint64_t generations;       /* guarded by lock */
 	struct mrq_inode *root;
 };
@@ -138,6 +143,10 @@ MRQ_MUST_CHECK enum mrq_status mrq_table_collect(struct mrq_table *t,
 						 struct mrq_inode ***ret, size_t *ret_n,
 						 struct mrq_error *err);
 size_t mrq_table_size(struct mrq_table *t);
+/** The size up to which the kernel may know whatever it likes. */
+size_t mrq_table_comfort(const struct mrq_table *t);
+/** No longer crowded, until it has grown by a part of the room that is left. */
+void mrq_table_relieved(struct mrq_table *t);
 
 void mrq_inode_ref(struct mrq_inode *ino);
 /** A reference unless the last one is gone already. */

@@ -106,7 +106,9 @@ add_plus(struct mrq_fs *fs, struct mrq_dir *dir, const struct dirent64 *d, char 
 	if (need > room)
 		return need;
 	struct fuse_entry_param found;
-	if (!is_dots(d->d_name) &&
+	/* The kernel knows none of them before it has the reply, and so can forget none. */
+	bool crowded = mrq_table_size(fs->table) > mrq_table_comfort(fs->table);
+	if (!crowded && !is_dots(d->d_name) &&
 	    mrq_do_lookup(fs, dir->ino, d->d_name, &found, NULL, NULL) == MRQ_OK)
 		e = found;
 	return fuse_add_direntry_plus(NULL, buf, room, d->d_name, &e, d->d_off);

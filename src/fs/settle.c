@@ -10,7 +10,11 @@
 
 #include "attach.h"
 #include "base/log.h"
+#include "notify.h"
 #include "path.h"
+
+#define WAITING_MAX 4096u /* files waiting at once */
+#define BATCH       1024u /* settled after one syncfs */
 
 struct mrq_settler {
 	struct mrq_fs *fs;
@@ -19,9 +23,11 @@ struct mrq_settler {
 	bool running;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
-	bool stop;                         /* guarded by lock */
-	struct mrq_inode *waiting;         /* unsettled, referred to; guarded by lock */
-	size_t n_waiting;                  /* guarded by lock */
+	size_t warm_max;           /* attached without users */
+	size_t many;               /* files waiting that are not to wait longer */
+	bool stop;                 /* guarded by lock */
+	struct mrq_inode *waiting; /* unsettled, referred to; guarded by lock */
+	size_t n_waiting;          /* guarded by lock */
 	struct mrq_inode *oldest, *newest; /* attached without users; guarded by lock */
 	size_t n_warm;                     /* guarded by lock */
 };
@@ -37,6 +43,9 @@ mrq_settler_new(struct mrq_fs *fs, struct mrq_settler **ret, struct mrq_error *e
 	if (!s)
 		return mrq_fail(err, MRQ_E_NOMEM, "no memory for the settler");
 	s->fs = fs;
+	size_t part = fs->open_files / 16;
+	s->warm_max = part < MRQ_ATTACHED_MAX ? part : MRQ_ATTACHED_MAX;
+	s->many = part < WAITING_MAX ? part : WAITING_MAX;
 	s->sync_fd = MRQ_STEAL_FD(fd);
 	(void)pthread_mutex_init(&s->lock, NULL);
 	pthread_condattr_t attr;
@@ -58,7 +67,8 @@ mrq_settle_later(struct mrq_fs *fs, struct mrq_inode *ino)
 		ino->unsettled = true;
 		ino->unsettled_next = s->waiting;
 		s->waiting = ino;
-		s->n_waiting++;
+		if (++s->n_waiting > s->many)
+			(void)pthread_cond_signal(&s->wake);
 	}
 	(void)pthread_mutex_unlock(&s->lock);
 }
@@ -103,8 +113,17 @@ mrq_settle_warm(struct mrq_fs *fs, struct mrq_inode *ino)
 	if (ino->in_lru)
 		warm_remove(s, ino);
 	warm_append(s, ino);
-	if (s->n_warm > MRQ_ATTACHED_MAX + MRQ_ATTACHED_MAX / 4)
+	if (s->n_warm > s->warm_max + s->warm_max / 4)
 		(void)pthread_cond_signal(&s->wake);
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+void
+mrq_settle_crowded(struct mrq_fs *fs)
+{
+	struct mrq_settler *s = fs->settler;
+	(void)pthread_mutex_lock(&s->lock);
+	(void)pthread_cond_signal(&s->wake);
 	(void)pthread_mutex_unlock(&s->lock);
 }
 
@@ -298,8 +317,6 @@ has_writers(struct mrq_inode *ino)
 	return yes;
 }
 
-#define BATCH 256u
-
 /** Settle those that wait, a batch at a time. */
 static void
 turn(struct mrq_settler *s)
@@ -329,7 +346,7 @@ pop_oldest(struct mrq_settler *s)
 {
 	struct mrq_inode *ino = NULL;
 	(void)pthread_mutex_lock(&s->lock);
-	while (s->n_warm > MRQ_ATTACHED_MAX && !ino) {
+	while (s->n_warm > s->warm_max && !ino) {
 		ino = s->oldest;
 		warm_remove(s, ino);
 		if (!mrq_inode_try_ref(ino))
@@ -349,18 +366,58 @@ trim(struct mrq_settler *s)
 	}
 }
 
+static bool
+is_idle(struct mrq_inode *ino)
+{
+	(void)pthread_mutex_lock(&ino->lock);
+	bool idle = ino->users == 0 && !S_ISDIR(ino->type);
+	(void)pthread_mutex_unlock(&ino->lock);
+	/* asking takes its turn with the requests in a folder: never twice in vain */
+	return idle && !atomic_exchange(&ino->leaving, true);
+}
+
+/** Have the kernel forget the names of files that nobody uses; it tells us by FORGET. */
+static void
+relieve(struct mrq_settler *s)
+{
+	struct mrq_table *t = s->fs->table;
+	struct mrq_inode **list MRQ_CLEANUP(free) = NULL, *parent;
+	size_t n = 0;
+	if (!atomic_load(&t->crowded))
+		return;
+	if (mrq_table_collect(t, is_idle, &list, &n, NULL) != MRQ_OK)
+		n = 0;
+	for (size_t i = 0; i < n; i++) {
+		char *name;
+		if (mrq_path_place(t, list[i], &parent, &name, NULL) == MRQ_OK) {
+			mrq_notify_entry(s->fs, parent, name);
+			mrq_inode_unref(s->fs, parent, 1);
+			free(name);
+		}
+		mrq_inode_unref(s->fs, list[i], 1);
+	}
+	mrq_table_relieved(t);
+}
+
+/** Anything to do before the pause ends?  Caller holds s->lock. */
+static bool
+pressed(const struct mrq_settler *s)
+{
+	return s->n_warm > s->warm_max + s->warm_max / 4 || s->n_waiting > s->many ||
+	       atomic_load(&s->fs->table->crowded);
+}
+
 /** Wait for the pause to end; false when it is time to stop. */
 static bool
 pause_for(struct mrq_settler *s, const struct timespec *until, bool *ret_due)
 {
 	int r = 0;
 	(void)pthread_mutex_lock(&s->lock);
-	while (!s->stop && r == 0 &&
-	       s->n_warm <= MRQ_ATTACHED_MAX + MRQ_ATTACHED_MAX / 4)
+	while (!s->stop && r == 0 && !pressed(s))
 		r = pthread_cond_timedwait(&s->wake, &s->lock, until);
 	bool go_on = !s->stop;
+	*ret_due = r == ETIMEDOUT || s->n_waiting > s->many;
 	(void)pthread_mutex_unlock(&s->lock);
-	*ret_due = r == ETIMEDOUT;
 	return go_on;
 }
 
@@ -379,6 +436,7 @@ run(void *arg)
 			until.tv_sec += s->fs->options.settle_seconds;
 		}
 		trim(s);
+		relieve(s);
 	}
 	return NULL;
 }

@@ -4,7 +4,9 @@
 
 /*
  * Bringing closed files to rest, and forgetting those not used of late.  One thread: every few
- * seconds it makes the source durable once (syncfs) and then settles all files that wait.
+ * seconds it makes the source durable once (syncfs) and then settles all files that wait.  It does so
+ * at once when many wait, and has the kernel forget files that nobody uses when it knows very many:
+ * each of them holds a descriptor.
  */
 #include "inode.h"
 
@@ -19,6 +21,8 @@ void mrq_settler_free(struct mrq_settler *s);
 
 /** A file that was written waits to be settled. */
 void mrq_settle_later(struct mrq_fs *fs, struct mrq_inode *ino);
+/** The table holds more than half of the descriptors that there are. */
+void mrq_settle_crowded(struct mrq_fs *fs);
 /** A file without users stays attached for a while. */
 void mrq_settle_warm(struct mrq_fs *fs, struct mrq_inode *ino);
 /** The inode goes away. */

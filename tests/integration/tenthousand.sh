@@ -75,3 +75,19 @@ equal "the log tells of as many licences made" "$(count publishing_licences "$ma
 	"$(audit_count '.event == "publish"')"
 equal "and fetched" "$(($(count use_licences "$made") + $(count use_licences "$warm")))" \
 	"$(audit_count '.event == "licence"')"
+
+# Where descriptors are few and cannot be made more: the kernel is asked to forget files.
+[ -n "$LONG" ] || exit 0
+share_umount
+(ulimit -n 5000 && share_mount) || die "cannot mount with 5,000 descriptors"
+as "$ALICE" python3 - "$MNT/many" "$n" <<'END' || die "cannot create with 5,000 descriptors"
+import os, sys
+for i in range(int(sys.argv[2])):
+    with open(f"{sys.argv[1]}/few-{i}", "w") as f:
+        f.write(f"file {i}\n")
+END
+as "$ALICE" python3 "$W/read.py" "$MNT/many" "$n" || die "cannot read with 5,000 descriptors"
+[ "$(find "$MNT/many" -type f -size -2 | wc -l)" = "$((2 * n))" ] ||
+	die "not all of $((2 * n)) files are found with 5,000 descriptors"
+note "twice as many files as descriptors: made, read, found"
+share_umount
