@@ -284,11 +284,13 @@ adopt(struct mrq_container *c, struct mrq_recovered *r, struct mrq_error *err)
  * The journal goes into the file; what a stopped writer left behind the data goes away.
  */
 static enum mrq_status
-bring_to_rest(struct mrq_container *c, uint64_t file_pages, struct mrq_error *err)
+bring_to_rest(struct mrq_container *c, const struct mrq_recovered *r,
+	      struct mrq_error *err)
 {
-	if (c->last_commit == 0 && file_pages <= c->high_end)
+	if (c->last_commit == 0 && r->file_pages <= c->high_end)
 		return MRQ_OK;
 	if (c->last_commit) {
+		MRQ_TRY(mrq_journal_write_again(c, &r->in_place, err));
 		MRQ_TRY(mrq_sync(c, err));
 		MRQ_TRY(mrq_settle_copy(c, err));
 		return mrq_settle_finish_held(c, err);
@@ -305,7 +307,7 @@ attach(struct mrq_container *c, struct mrq_error *err)
 
 	MRQ_TRY(mrq_recover(c->fd, &r, err));
 	MRQ_TRY(adopt(c, &r, err));
-	return c->writable ? bring_to_rest(c, r.file_pages, err) : MRQ_OK;
+	return c->writable ? bring_to_rest(c, &r, err) : MRQ_OK;
 }
 
 enum mrq_status

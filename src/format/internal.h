@@ -233,6 +233,14 @@ MRQ_MUST_CHECK enum mrq_status mrq_make_room_held(struct mrq_container *c,
 
 /* settle.c; these need the writer lock, and `state` only where they say so */
 MRQ_MUST_CHECK enum mrq_status mrq_sync(struct mrq_container *c, struct mrq_error *err);
+/**
+ * Write a journal that was found, and the units in place that it vouches for, once more:
+ * a sync that failed may have been told to somebody else, and the kernel then has what storage
+ * has not.
+ */
+MRQ_MUST_CHECK enum mrq_status
+mrq_journal_write_again(struct mrq_container *c, const struct mrq_pagemap *in_place,
+			struct mrq_error *err);
 /** Copy the journal in place and sync.  Nothing may be open. */
 MRQ_MUST_CHECK enum mrq_status mrq_settle_copy(struct mrq_container *c,
 					       struct mrq_error *err);
@@ -254,6 +262,8 @@ struct mrq_recovered {
 	uint8_t *image; /* malloc'ed */
 	uint64_t file_pages;
 	struct mrq_pagemap overlay; /* as in a container; empty: no journal counts */
+	struct mrq_pagemap
+		in_place; /* first page of a unit in its place -> its pages */
 	uint64_t journal_start, last_commit;
 	struct mrq_commit_page *replayed;
 	size_t n_replayed;

@@ -59,6 +59,7 @@ mrq_recovered_clear(struct mrq_recovered *r)
 	free(r->image);
 	free(r->replayed);
 	mrq_pagemap_clear(&r->overlay);
+	mrq_pagemap_clear(&r->in_place);
 }
 
 /* (1) The in-place header; what is wrong with it, if anything, is in *ret_why. */
@@ -432,10 +433,15 @@ lay_over(struct recovery *r, size_t n, struct mrq_recovered *ret, struct mrq_err
 		MRQ_TRY(load_descriptor(r, &r->chain.txs[tx], &ok, err));
 		MRQ_TRY(mrq_pagemap_reserve(&ret->overlay,
 					    r->chain.txs[tx].payload_pages, err));
-		for (struct units all = units_of(r, tx); ok && units_next(&all, &u);)
+		MRQ_TRY(mrq_pagemap_reserve(&ret->in_place, r->chain.txs[tx].units,
+					    err));
+		for (struct units all = units_of(r, tx); ok && units_next(&all, &u);) {
 			if (u.kind == MRQ_RECORD_PAYLOAD)
 				mrq_pagemap_put(&ret->overlay, u.target,
 						MRQ_AT(u.pages, u.at));
+			else if (u.kind == MRQ_RECORD_IN_PLACE)
+				mrq_pagemap_put(&ret->in_place, u.target, u.pages);
+		}
 	}
 	memcpy(r->image, r->in_place, (size_t)r->pages * MRQ_PAGE);
 	for (uint32_t i = 0; i < r->pages; i++) {

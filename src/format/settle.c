@@ -80,6 +80,36 @@ copy_units(struct mrq_container *c, const struct mrq_pagemap_item *items, size_t
 	return MRQ_OK;
 }
 
+/* Pages of the file, as they are read, a buffer at a time; what is zeros may be a hole. */
+static enum mrq_status
+write_again(const struct mrq_container *c, uint64_t page, uint64_t n, uint8_t *buf,
+	    struct mrq_error *err)
+{
+	for (uint64_t done = 0, part; done < n; done += part) {
+		part = n - done < COPY_PAGES ? n - done : COPY_PAGES;
+		MRQ_TRY(mrq_pages_read(c->fd, page + done, part, buf, err));
+		if (buf[0] || memcmp(buf, buf + 1, (size_t)part * MRQ_PAGE - 1) != 0)
+			MRQ_TRY(mrq_pages_write(c, page + done, part, buf, err));
+	}
+	return MRQ_OK;
+}
+
+enum mrq_status
+mrq_journal_write_again(struct mrq_container *c, const struct mrq_pagemap *in_place,
+			struct mrq_error *err)
+{
+	struct mrq_pagemap_item *items MRQ_CLEANUP(free) = NULL;
+	uint8_t *buf MRQ_CLEANUP(free) = malloc((size_t)COPY_PAGES * MRQ_PAGE);
+
+	if (!buf)
+		return mrq_fail(err, MRQ_E_NOMEM, "no memory to settle the journal");
+	MRQ_TRY(mrq_pagemap_sorted(in_place, &items, err));
+	for (size_t i = 0; i < in_place->n; i++)
+		MRQ_TRY(write_again(c, items[i].page, items[i].value, buf, err));
+	return write_again(c, c->journal_start, c->last_commit + 1 - c->journal_start,
+			   buf, err);
+}
+
 enum mrq_status
 mrq_settle_copy(struct mrq_container *c, struct mrq_error *err)
 {

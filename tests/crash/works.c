@@ -416,6 +416,7 @@ const struct act_work act_works[] = {
 	{ "open", { { "a", 60000 } }, work_open },
 	{ "plain-save", { { "doc", 9000 }, { "plain.new", 20000 } }, work_plain_save },
 	{ "unprotect", { { "a", 20000 }, { "b", 30000 } }, work_unprotect },
+	{ "reopen", { { "a", 20000 } }, work_reopen },
 	{ "convert", { { "a", 20000 } }, work_convert },
 	{ "any", { { "a", 60000 } }, work_any },
 	{ "wrap", { { "a", 60 * 1024 } }, wrap },

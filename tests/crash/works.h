@@ -8,6 +8,7 @@ void work_large(void);
 void work_source(void);
 void work_plain_save(void);
 void work_unprotect(void);
+void work_reopen(void);
 void work_open(void);
 void work_convert(void);
 void work_any(void);

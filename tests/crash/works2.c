@@ -56,6 +56,19 @@ work_source(void)
 	act_marque(&b, "fsck --repair", "b");
 }
 
+/* What a dead daemon left is recovered when the file is opened. */
+void
+work_reopen(void)
+{
+	struct act_file f = act_found("a");
+
+	act_write(&f, 2 * BLOCK, 100);
+	act_close(&f);
+	act_remount();
+	f = act_again("a", f.number);
+	act_close(&f);
+}
+
 /* A plain file takes the name, and with it the protection, of another. */
 void
 work_plain_save(void)
