@@ -33,9 +33,11 @@ unmount()
 	sh -c "$CRASH_UMOUNT" >&2 || die "still mounted: $1"
 }
 
-# Mount, with the recorder in front.
+# Mount, with the recorder in front: from the first call on, as the daemon may write to its state
+# folder at once.
 mount_recorded()
 {
+	crash-explore on "$log"
 	MARQUE_CRASH_LOG=$log LD_PRELOAD=$recorder share_mount
 }
 
