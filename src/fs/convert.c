@@ -19,7 +19,6 @@
 
 #define TEMP_PREFIX ".marque-"
 #define TEMP_TEXT   (sizeof(TEMP_PREFIX) + 16)
-MRQ_DEFINE_CLEANUP(mrq_file_free, struct mrq_file *)
 
 /** One conversion: what stands and what is wanted. */
 struct conversion {

@@ -200,7 +200,12 @@ share_mount()
 
 share_umount()
 {
-	mq umount "$MNT" >&2 || die "umount failed"
+	# What a program that has just ended had open is closed a little later.
+	local try=0
+	until mq umount "$MNT" >&2; do
+		[ $((try += 1)) -lt 50 ] || die "umount failed"
+		sleep 0.2
+	done
 	! mountpoint -q "$MNT" || die "still mounted after 'marque umount'"
 }
 
