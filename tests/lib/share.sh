@@ -285,6 +285,7 @@ opener_start()
 		<"$W/$1.in" >"$W/$1.out" &
 	local i o
 	exec {i}>"$W/$1.in" {o}<"$W/$1.out"
+	rm "$W/$1.in" "$W/$1.out"
 	opener_in[$1]=$i opener_out[$1]=$o
 }
 
