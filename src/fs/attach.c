@@ -225,13 +225,22 @@ mrq_attach_changed(struct mrq_fs *fs, struct mrq_inode *ino, const struct stat *
 	return changed;
 }
 
+/** To look at a file without having been there. */
+static int
+reopen_unseen(int fd)
+{
+	int own = mrq_path_reopen(fd, O_RDONLY | O_NONBLOCK | O_NOATIME);
+	return own < 0 && errno == EPERM ? mrq_path_reopen(fd, O_RDONLY | O_NONBLOCK)
+					 : own;
+}
+
 /** Read the facts of a file that is not attached.  Caller holds ino->lock. */
 static enum mrq_status
 load_facts(struct mrq_fs *fs, struct mrq_inode *ino, struct stat *st,
 	   struct mrq_error *err)
 {
 	struct mrq_facts facts;
-	int fd MRQ_CLEANUP(mrq_close) = mrq_path_reopen(ino->fd, O_RDONLY | O_NONBLOCK);
+	int fd MRQ_CLEANUP(mrq_close) = reopen_unseen(ino->fd);
 	if (fd < 0 && errno != EACCES && errno != EPERM)
 		return mrq_fail_errno(err, errno);
 	if (fd < 0) {
@@ -283,7 +292,7 @@ mrq_attach_all_facts(struct mrq_fs *fs, struct mrq_inode *ino, struct mrq_facts 
 		mrq_attach_put(fs, ino);
 		return MRQ_OK;
 	}
-	int fd MRQ_CLEANUP(mrq_close) = mrq_path_reopen(ino->fd, O_RDONLY | O_NONBLOCK);
+	int fd MRQ_CLEANUP(mrq_close) = reopen_unseen(ino->fd);
 	if (fd < 0)
 		return mrq_fail_errno(err, errno);
 	return mrq_facts_load(fs->session, fd, "", ret, err);
@@ -344,4 +353,33 @@ mrq_attach_restore_mtime(struct mrq_inode *ino)
 	(void)atomic_fetch_add(&ino->writes, 1);
 	(void)utimensat(ino->fd, "", times, AT_EMPTY_PATH);
 	return true;
+}
+
+void
+mrq_attach_touch(struct mrq_fs *fs, struct mrq_inode *ino)
+{
+	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT },
+					   { .tv_nsec = UTIME_NOW } };
+	if (!atomic_load(&fs->writeback))
+		(void)utimensat(ino->fd, "", times, AT_EMPTY_PATH);
+}
+
+static bool
+older(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec < b->tv_sec ||
+	       (a->tv_sec == b->tv_sec && a->tv_nsec <= b->tv_nsec);
+}
+
+void
+mrq_attach_accessed(struct mrq_fs *fs, struct mrq_inode *ino, const struct stat *st)
+{
+	char byte;
+	if (!atomic_load(&fs->writeback) ||
+	    !(older(&st->st_atim, &st->st_mtim) || older(&st->st_atim, &st->st_ctim)))
+		return;
+	/* A read, since a change of the time itself would change the ctime. */
+	int fd MRQ_CLEANUP(mrq_close) = mrq_path_reopen(ino->fd, O_RDONLY | O_NONBLOCK);
+	if (fd >= 0 && pread(fd, &byte, 1, 0) < 0)
+		errno = 0; /* the program's own read will tell */
 }

@@ -60,6 +60,11 @@ void mrq_attach_told(struct mrq_inode *ino, struct timespec when);
  * is a user of the file.
  */
 bool mrq_attach_restore_mtime(struct mrq_inode *ino);
+/** Nobody but us tells the source's when something changed without a write: without that cache. */
+void mrq_attach_touch(struct mrq_fs *fs, struct mrq_inode *ino);
+/** A program is about to read, perhaps from the kernel's cache alone: what relatime makes of it. */
+void mrq_attach_accessed(struct mrq_fs *fs, struct mrq_inode *ino,
+			 const struct stat *st);
 
 /** Free the file of an inode that nobody uses any more (no lock held by anybody). */
 void mrq_attach_drop(struct mrq_inode *ino);

@@ -67,6 +67,8 @@ resize(const struct mrq_call *call, struct mrq_inode *ino, uint64_t size, int to
 	}
 	if (st == MRQ_OK)
 		st = mrq_file_commit(ino->file, false, err);
+	if (st == MRQ_OK)
+		mrq_attach_touch(call->fs, ino);
 	(void)pthread_rwlock_unlock(&ino->io);
 	if (st == MRQ_OK && ((to_set & FUSE_SET_ATTR_KILL_SUID) || call->who.uid != 0))
 		mrq_creds_kill_priv(call, ino->fd);

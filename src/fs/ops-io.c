@@ -154,6 +154,11 @@ mrq_do_fallocate(const struct mrq_call *call, struct mrq_fh *fh, int mode, off_t
 		st = mrq_file_allocate(ino->file, mode, (uint64_t)off, (uint64_t)len,
 				       err);
 	}
+	/* where the kernel does not tell the time, the punch is to be seen now and not at a sync */
+	if (st == MRQ_OK && !atomic_load(&call->fs->writeback))
+		st = mrq_file_commit(ino->file, false, err);
+	if (st == MRQ_OK)
+		mrq_attach_touch(call->fs, ino);
 	(void)pthread_rwlock_unlock(&ino->io);
 	if (st == MRQ_OK)
 		drop_priv(call, ino);

@@ -32,6 +32,8 @@ truncate_open(const struct mrq_call *call, struct mrq_inode *ino, struct mrq_err
 		(void)atomic_fetch_add(&ino->writes, 1);
 		st = mrq_file_resize(ino->file, 0, err);
 	}
+	if (st == MRQ_OK)
+		mrq_attach_touch(call->fs, ino);
 	(void)pthread_rwlock_unlock(&ino->io);
 	if (st == MRQ_OK && call->who.uid != 0)
 		mrq_creds_kill_priv(call, ino->fd);
@@ -85,7 +87,10 @@ mrq_do_open(const struct mrq_call *call, struct mrq_inode *ino, int flags,
 	if (mrq_attach_changed(fs, ino, &st))
 		return mrq_fail_errno(err, ESTALE); /* the kernel looks it up again */
 	MRQ_TRY(mrq_creds_access(call, ino->fd, access_of(flags), err));
-	return open_again(call, ino, flags, ret, err);
+	MRQ_TRY(open_again(call, ino, flags, ret, err));
+	if ((flags & (O_ACCMODE | O_NOATIME)) == O_RDONLY)
+		mrq_attach_accessed(fs, ino, &st);
+	return MRQ_OK;
 }
 
 /** A file that O_TMPFILE makes. */

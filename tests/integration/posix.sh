@@ -24,15 +24,31 @@ observed()
 		{ for (k in known) if (index($0, k) == 1) next; print }' "$lib/known.txt" "$2"
 }
 
-for name in $("$lib/compare.py" --list); do
+# compare FOLDER WHAT: every case, in that folder of both
+compare()
+{
+	local name where out
 	for where in "$PLAIN" "$MNT"; do
-		out=$W/$name.$(basename "$where")
-		timeout 200 "$lib/compare.py" "$where" "$out" "$name" "$alice" "$bob" >&2 ||
-			die "$name ends in $where"
-		observed "$name" "$out" >"$out.known"
+		mkdir "$where/$1"
+		chmod 1777 "$where/$1"
 	done
-	same "$name" "$W/$name.plain.known" "$W/$name.mnt.known"
-done
+	for name in $("$lib/compare.py" --list); do
+		for where in "$PLAIN" "$MNT"; do
+			out=$W/$name.$(basename "$where")
+			timeout 200 "$lib/compare.py" "$where/$1" "$out" "$name" "$alice" "$bob" >&2 ||
+				die "$name ends in $where"
+			observed "$name" "$out" >"$out.known"
+		done
+		same "$2$name" "$W/$name.plain.known" "$W/$name.mnt.known"
+	done
+}
+
+compare alone ""
+share_umount
+share_mount shared
+compare shared "shared: "
+share_umount
+share_mount
 
 # What changes in the source behind the mount is noticed.
 mkdir "$SRC/behind"
