@@ -9,9 +9,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/mountinfo.h"
 #include "crypto/hash.h"
 
 #define DIGEST_MAX_BYTES (512ll * 1024 * 1024) /* larger executables stay undigested */
@@ -196,14 +199,48 @@ seen_fill(struct seen *s, pid_t tid)
 	return true;
 }
 
-static bool
-same_exe(const struct exe *e, const struct stat *st)
+static struct timespec
+time_of(const struct statx_timestamp *t)
 {
-	return e->ino == st->st_ino && e->dev == st->st_dev && e->size == st->st_size &&
-	       e->mtime.tv_sec == st->st_mtim.tv_sec &&
-	       e->mtime.tv_nsec == st->st_mtim.tv_nsec &&
-	       e->ctime.tv_sec == st->st_ctim.tv_sec &&
-	       e->ctime.tv_nsec == st->st_ctim.tv_nsec;
+	return (struct timespec){ .tv_sec = t->tv_sec, .tv_nsec = t->tv_nsec };
+}
+
+/**
+ * What the kernel knows of an executable.  Its file system is not asked: it may be a mount of ours,
+ * whose workers may all be where this one is.
+ */
+static bool
+exe_look(int dirfd, struct exe *ret)
+{
+	struct statx st;
+	if (statx(dirfd, "exe", AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &st) < 0)
+		return false;
+	*ret = (struct exe){ .dev = makedev(st.stx_dev_major, st.stx_dev_minor),
+			     .ino = st.stx_ino,
+			     .size = (off_t)st.stx_size,
+			     .mtime = time_of(&st.stx_mtime),
+			     .ctime = time_of(&st.stx_ctime) };
+	return true;
+}
+
+static bool
+same_exe(const struct exe *e, dev_t dev, ino_t ino, off_t size, struct timespec mtime,
+	 struct timespec ctime)
+{
+	return e->ino == ino && e->dev == dev && e->size == size &&
+	       e->mtime.tv_sec == mtime.tv_sec && e->mtime.tv_nsec == mtime.tv_nsec &&
+	       e->ctime.tv_sec == ctime.tv_sec && e->ctime.tv_nsec == ctime.tv_nsec;
+}
+
+/** Is it on a mount of marque?  Also of another one: two that ask each other would wait for ever. */
+static bool
+on_marque(dev_t dev)
+{
+	struct mrq_mounts mounts MRQ_CLEANUP(mrq_mounts_clear) = { 0 };
+	if (major(dev) != 0)
+		return false;
+	return mrq_mounts_load(&mounts, NULL) != MRQ_OK ||
+	       mrq_mounts_of(&mounts, dev, MRQ_MOUNT_TYPE) != NULL;
 }
 
 static bool
@@ -215,21 +252,23 @@ listed(const struct mrq_programs *p, const char *digest)
 	return false;
 }
 
-/** Digest an executable; done without the lock, since it may read much. */
+/** Digest an executable, as exe_look found it; may read much. */
 static bool
 exe_fill(const struct mrq_programs *p, int dirfd, struct exe *e)
 {
+	ssize_t n = readlinkat(dirfd, "exe", e->path, sizeof(e->path) - 1);
+	e->path[n > 0 ? n : 0] = 0;
+	if (on_marque(e->dev))
+		return true; /* neither digested nor trusted */
 	int fd MRQ_CLEANUP(mrq_close) = openat(dirfd, "exe", O_RDONLY | O_CLOEXEC);
 	struct stat st;
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return false;
-	*e = (struct exe){ .dev = st.st_dev,
-			   .ino = st.st_ino,
-			   .size = st.st_size,
-			   .mtime = st.st_mtim,
-			   .ctime = st.st_ctim };
-	ssize_t n = readlinkat(dirfd, "exe", e->path, sizeof(e->path) - 1);
-	e->path[n > 0 ? n : 0] = 0;
+	e->dev = st.st_dev;
+	e->ino = st.st_ino;
+	e->size = st.st_size;
+	e->mtime = st.st_mtim;
+	e->ctime = st.st_ctim;
 	if (!digest_fd(fd, e->digest))
 		e->digest[0] = 0;
 	e->trusted_file = e->digest[0] && listed(p, e->digest) && st.st_uid == 0 &&
@@ -238,62 +277,143 @@ exe_fill(const struct mrq_programs *p, int dirfd, struct exe *e)
 	return true;
 }
 
-/** Effective group is the trusted one and nobody traces it, now. */
+/** Whoever traces one thread holds the memory of all. */
+static bool
+untraced(int proc)
+{
+	int fd MRQ_CLEANUP(mrq_close) =
+		openat(proc, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir MRQ_CLEANUP(closedir) = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir)
+		return false;
+	fd = -1;
+	const struct dirent *e;
+	while ((e = readdir(dir))) {
+		char name[sizeof(e->d_name) + 8], text[4096];
+		unsigned long tracer = 1;
+		if (e->d_name[0] == '.')
+			continue;
+		(void)snprintf(name, sizeof(name), "%s/status", e->d_name);
+		errno = 0;
+		if (!read_proc(dirfd(dir), name, text, sizeof(text))) {
+			if (errno == ENOENT || errno == ESRCH)
+				continue; /* it has ended */
+			return false;
+		}
+		if (!status_field(text, "\nTracerPid:", 0, &tracer) || tracer != 0)
+			return false;
+	}
+	return true;
+}
+
+/**
+ * Set-group-ID took effect, and nobody traces it, now.  A real group that is the trusted one would
+ * mean that the kernel saw no change of group at execve(2): no AT_SECURE, LD_PRELOAD obeyed.
+ */
 static bool
 runs_trusted(const struct mrq_programs *p, int dirfd)
 {
 	char text[4096];
-	unsigned long egid = 0, tracer = 1;
+	unsigned long rgid = 0, egid = 0;
 	return p->trusted_gid != (gid_t)-1 &&
 	       read_proc(dirfd, "status", text, sizeof(text)) &&
+	       status_field(text, "\nGid:", 0, &rgid) && rgid != p->trusted_gid &&
 	       status_field(text, "\nGid:", 1, &egid) && egid == p->trusted_gid &&
-	       status_field(text, "\nTracerPid:", 0, &tracer) && tracer == 0;
+	       untraced(dirfd);
 }
 
-static void
-fill_info(const struct mrq_programs *p, const struct exe *e, int dirfd,
-	  struct mrq_program_info *ret)
+/** The file system of a trusted program is asked: it may be one that others write to. */
+static bool
+is_trusted(const struct mrq_programs *p, const struct exe *e, int dirfd)
 {
-	memcpy(ret->path, e->path, sizeof(ret->path));
-	memcpy(ret->digest, e->digest, sizeof(ret->digest));
-	if (e->trusted_file && runs_trusted(p, dirfd))
-		ret->kind = MRQ_PROGRAM_TRUSTED;
+	struct stat st;
+	return e->trusted_file && fstatat(dirfd, "exe", &st, 0) == 0 &&
+	       same_exe(e, st.st_dev, st.st_ino, st.st_size, st.st_mtim, st.st_ctim) &&
+	       runs_trusted(p, dirfd);
+}
+
+/** A descriptor of the thread's folder, if it is one seen before. */
+static int
+seen_get(struct mrq_programs *p, pid_t tid, struct seen *ret)
+{
+	pthread_mutex_t *held MRQ_CLEANUP(pthread_mutex_unlock) = &p->lock;
+	pthread_mutex_lock(held);
+	*ret = p->seen[(unsigned)tid % CACHE_SLOTS];
+	return ret->tid == tid && ret->dirfd >= 0
+		       ? fcntl(ret->dirfd, F_DUPFD_CLOEXEC, 3)
+		       : -1;
+}
+
+/** Keep a thread's folder for the next time; *s has a descriptor of its own. */
+static void
+seen_put(struct mrq_programs *p, const struct seen *s)
+{
+	struct seen *slot = &p->seen[(unsigned)s->tid % CACHE_SLOTS];
+	pthread_mutex_t *held MRQ_CLEANUP(pthread_mutex_unlock) = &p->lock;
+	pthread_mutex_lock(held);
+	if (slot->dirfd >= 0)
+		(void)close(slot->dirfd);
+	*slot = *s;
+}
+
+/** The folder of a living thread and its executable; -1 when it is gone. */
+static int
+find_thread(struct mrq_programs *p, pid_t tid, struct seen *ret, struct exe *ret_exe)
+{
+	int fd MRQ_CLEANUP(mrq_close) = seen_get(p, tid, ret);
+	if (fd >= 0 && exe_look(fd, ret_exe))
+		return MRQ_STEAL_FD(fd);
+	struct seen s = { .dirfd = -1 };
+	if (!seen_fill(&s, tid))
+		return -1;
+	int again = fcntl(s.dirfd, F_DUPFD_CLOEXEC, 3);
+	*ret = s;
+	seen_put(p, &s);
+	if (again >= 0 && exe_look(again, ret_exe))
+		return again;
+	if (again >= 0)
+		(void)close(again);
+	return -1;
+}
+
+static bool
+find_exe(struct mrq_programs *p, int dirfd, struct exe *e)
+{
+	struct exe *slot = &p->exes[(e->ino ^ e->dev) % CACHE_SLOTS];
+	pthread_mutex_t *held MRQ_CLEANUP(pthread_mutex_unlock) = &p->lock;
+	pthread_mutex_lock(held);
+	if (same_exe(slot, e->dev, e->ino, e->size, e->mtime, e->ctime)) {
+		*e = *slot;
+		return true;
+	}
+	pthread_mutex_unlock(held);
+	bool filled = exe_fill(p, dirfd, e);
+	pthread_mutex_lock(held);
+	if (filled)
+		p->exes[(e->ino ^ e->dev) % CACHE_SLOTS] = *e;
+	return filled;
 }
 
 void
 mrq_programs_identify(struct mrq_programs *p, pid_t pid, struct mrq_program_info *ret)
 {
+	struct seen s;
+	struct exe e;
 	*ret = (struct mrq_program_info){ .kind = MRQ_PROGRAM_ORDINARY,
 					  .login_uid = (uid_t)-1 };
 	if (pid <= 0)
 		return;
-	pthread_mutex_t *held MRQ_CLEANUP(pthread_mutex_unlock) = &p->lock;
-	pthread_mutex_lock(held);
-	struct seen *s = &p->seen[(unsigned)pid % CACHE_SLOTS];
-	struct stat st;
-	if (s->tid != pid || s->dirfd < 0 || fstatat(s->dirfd, "exe", &st, 0) < 0) {
-		if (s->dirfd >= 0)
-			(void)close(s->dirfd);
-		*s = (struct seen){ .dirfd = -1 };
-		if (!seen_fill(s, pid) || fstatat(s->dirfd, "exe", &st, 0) < 0)
-			return;
-	}
-	ret->tgid = s->tgid;
-	ret->login_uid = s->login_uid;
-	struct exe *e = &p->exes[(st.st_ino ^ st.st_dev) % CACHE_SLOTS];
-	if (same_exe(e, &st)) {
-		fill_info(p, e, s->dirfd, ret);
+	int dirfd MRQ_CLEANUP(mrq_close) = find_thread(p, pid, &s, &e);
+	if (dirfd < 0)
 		return;
-	}
-	int dirfd MRQ_CLEANUP(mrq_close) = fcntl(s->dirfd, F_DUPFD_CLOEXEC, 3);
-	pthread_mutex_unlock(held);
-	struct exe fresh;
-	bool filled = dirfd >= 0 && exe_fill(p, dirfd, &fresh);
-	pthread_mutex_lock(held);
-	if (!filled)
+	ret->tgid = s.tgid;
+	ret->login_uid = s.login_uid;
+	if (!find_exe(p, dirfd, &e))
 		return;
-	*e = fresh;
-	fill_info(p, &fresh, dirfd, ret);
+	memcpy(ret->path, e.path, sizeof(ret->path));
+	memcpy(ret->digest, e.digest, sizeof(ret->digest));
+	if (is_trusted(p, &e, dirfd))
+		ret->kind = MRQ_PROGRAM_TRUSTED;
 }
 
 bool
