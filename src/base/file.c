@@ -16,6 +16,50 @@
 #define TEMPORARY_TRIES 16
 #define SIZELESS_MAX    ((size_t)1 << 20)
 
+int
+mrq_fsync(int fd)
+{
+	int r;
+
+	do
+		r = fsync(fd);
+	while (r < 0 && errno == EINTR);
+	return r;
+}
+
+int
+mrq_fdatasync(int fd)
+{
+	int r;
+
+	do
+		r = fdatasync(fd);
+	while (r < 0 && errno == EINTR);
+	return r;
+}
+
+int
+mrq_ftruncate(int fd, off_t len)
+{
+	int r;
+
+	do
+		r = ftruncate(fd, len);
+	while (r < 0 && errno == EINTR);
+	return r;
+}
+
+int
+mrq_fallocate(int fd, int mode, off_t off, off_t len)
+{
+	int r;
+
+	do
+		r = fallocate(fd, mode, off, len);
+	while (r < 0 && errno == EINTR);
+	return r;
+}
+
 enum mrq_status
 mrq_pread_upto(int fd, void *ret, size_t len, off_t off, size_t *ret_len,
 	       const char *what, struct mrq_error *err)
@@ -176,7 +220,7 @@ temporary_fill(struct temporary *t, const void *data, size_t len, mode_t mode,
 	MRQ_TRY(mrq_pwrite_full(t->fd, data, len, 0, "the temporary file", err));
 	if (fchmod(t->fd, mode) < 0)
 		return mrq_fail_sys(err, "cannot set the mode of the temporary file");
-	if (fsync(t->fd) < 0)
+	if (mrq_fsync(t->fd) < 0)
 		return mrq_fail_sys(err, "cannot sync the temporary file");
 	int fd = MRQ_STEAL_FD(t->fd);
 	if (close(fd) < 0)
@@ -215,7 +259,7 @@ replace_in(int folder, const char *base, const void *data, size_t len, mode_t mo
 	if (renameat(folder, t.name, folder, base) < 0)
 		return mrq_fail_sys(err, "cannot rename the temporary file");
 	t.name[0] = '\0';
-	if (fsync(folder) < 0)
+	if (mrq_fsync(folder) < 0)
 		return mrq_fail_sys(err, "cannot sync the folder");
 	return MRQ_OK;
 }

@@ -25,6 +25,15 @@ MRQ_MUST_CHECK enum mrq_status mrq_pwrite_full(int fd, const void *data, size_t 
 					       struct mrq_error *err);
 
 /**
+ * fsync, fdatasync, ftruncate and fallocate, begun again when a signal interrupts them
+ * (file systems behind a network or in user space do).  0, or -1 with errno, never EINTR.
+ */
+MRQ_MUST_CHECK int mrq_fsync(int fd);
+MRQ_MUST_CHECK int mrq_fdatasync(int fd);
+MRQ_MUST_CHECK int mrq_ftruncate(int fd, off_t len);
+MRQ_MUST_CHECK int mrq_fallocate(int fd, int mode, off_t off, off_t len);
+
+/**
  * Read a whole regular file of at most max bytes; more is MRQ_E_LIMIT, none at all
  * MRQ_E_NOT_FOUND (sys_errno ENOENT), not regular MRQ_E_INVAL.  *ret is malloc'ed, with a NUL
  * after the last byte that *ret_len does not count; a secret is the caller's to wipe.

@@ -13,6 +13,8 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "base/file.h"
+
 struct edit {
 	struct mrq_session *session;
 	const struct cli_target *target;
@@ -137,14 +139,14 @@ put_in_place(const struct edit *e, struct new_file *new, struct mrq_error *err)
 
 	MRQ_TRY(cli_copy_meta(mrq_file_fd(e->file), &t->st, new->fd,
 			      e->change->preserve, t->path, err));
-	if (fsync(new->fd) != 0)
+	if (mrq_fsync(new->fd) != 0)
 		return mrq_fail_sys(err, "cannot write the new '%s'", t->path);
 	MRQ_TRY(new_file_name(new, t->path, err));
 	MRQ_TRY(check_unchanged(e, err));
 	if (renameat(new->dirfd, new->name, t->dirfd, t->name) != 0)
 		return mrq_fail_sys(err, "cannot replace '%s'", t->path);
 	new->name[0] = '\0';
-	if (fsync(new->dirfd) != 0)
+	if (mrq_fsync(new->dirfd) != 0)
 		return mrq_fail_sys(err, "cannot sync the folder of '%s'", t->path);
 	return MRQ_OK;
 }

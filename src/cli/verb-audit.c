@@ -165,7 +165,7 @@ cli_audit_export(struct cli *cli, struct mrq_error *err)
 	if (fd < 0)
 		return mrq_fail_sys(err, "cannot make '%s'", output);
 	enum mrq_status s = mrq_audit_export(path, &filter, format, fd, err);
-	if (s == MRQ_OK && fsync(fd) != 0 && errno != EINVAL)
+	if (s == MRQ_OK && mrq_fsync(fd) != 0 && errno != EINVAL)
 		s = mrq_fail_sys(err, "cannot write '%s'", output);
 	return s;
 }

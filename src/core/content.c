@@ -63,7 +63,7 @@ mrq_file_resize(struct mrq_file *file, uint64_t size, struct mrq_error *err)
 {
 	if (is_container(file))
 		return mrq_container_resize(file->container, size, err);
-	if (ftruncate(file->fd, (off_t)size) < 0)
+	if (mrq_ftruncate(file->fd, (off_t)size) < 0)
 		return mrq_fail_sys(err, "cannot resize '%s'", file->what);
 	return MRQ_OK;
 }
@@ -103,7 +103,7 @@ mrq_file_allocate(struct mrq_file *file, int mode, uint64_t off, uint64_t len,
 				file->what);
 	if (is_container(file))
 		return allocate_container(file, mode, off, len, err);
-	if (fallocate(file->fd, mode, (off_t)off, (off_t)len) < 0)
+	if (mrq_fallocate(file->fd, mode, (off_t)off, (off_t)len) < 0)
 		return mrq_fail_sys(err, "cannot allocate in '%s'", file->what);
 	return MRQ_OK;
 }
@@ -150,7 +150,7 @@ mrq_file_commit(struct mrq_file *file, bool durable, struct mrq_error *err)
 		note_sequence(file);
 		return MRQ_OK;
 	}
-	if (durable && fdatasync(file->fd) < 0)
+	if (durable && mrq_fdatasync(file->fd) < 0)
 		return mrq_fail_sys(err, "cannot sync '%s'", file->what);
 	return MRQ_OK;
 }

@@ -59,6 +59,8 @@ digest_fd(int fd, char ret[static 65])
 	off_t off = 0;
 	for (;;) {
 		ssize_t n = pread(fd, buf, sizeof(buf), off);
+		if (n < 0 && errno == EINTR)
+			continue;
 		if (n >= 0 && off > DIGEST_MAX_BYTES)
 			errno = EFBIG;
 		if (n < 0 || off > DIGEST_MAX_BYTES)

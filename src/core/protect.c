@@ -400,7 +400,7 @@ copy_content(struct mrq_file *from, struct mrq_container *to, int to_fd,
 	}
 	if (to)
 		return mrq_container_resize(to, facts.size, err);
-	if (ftruncate(to_fd, (off_t)facts.size) < 0 || fsync(to_fd) < 0)
+	if (mrq_ftruncate(to_fd, (off_t)facts.size) < 0 || mrq_fsync(to_fd) < 0)
 		return mrq_fail_sys(err, "cannot finish the plain copy of '%s'",
 				    from->what);
 	return MRQ_OK;

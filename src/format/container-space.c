@@ -2,6 +2,8 @@
 /* Size and holes: resize, punch, reserve, seek. */
 #include "internal.h"
 
+#include "base/file.h"
+
 #include <fcntl.h>
 #include <string.h>
 
@@ -151,8 +153,8 @@ reserve_held(struct mrq_container *c, uint64_t off, uint64_t len, struct mrq_err
 		return MRQ_OK;
 	uint64_t from = mrq_layout_block_page(&c->layout, off / c->layout.block_size);
 	uint64_t to = mrq_layout_end(&c->layout, off + len);
-	if (fallocate(c->fd, FALLOC_FL_KEEP_SIZE, (off_t)(from * MRQ_PAGE),
-		      (off_t)((to - from) * MRQ_PAGE)) < 0)
+	if (mrq_fallocate(c->fd, FALLOC_FL_KEEP_SIZE, (off_t)(from * MRQ_PAGE),
+			  (off_t)((to - from) * MRQ_PAGE)) < 0)
 		return mrq_fail_sys(err, "cannot reserve space");
 	return MRQ_OK;
 }

@@ -3,6 +3,7 @@
 #include "internal.h"
 
 #include "base/bytes.h"
+#include "base/file.h"
 
 #include <sys/stat.h>
 
@@ -295,7 +296,7 @@ bring_to_rest(struct mrq_container *c, const struct mrq_recovered *r,
 		MRQ_TRY(mrq_settle_copy(c, err));
 		return mrq_settle_finish_held(c, err);
 	}
-	if (ftruncate(c->fd, (off_t)(c->high_end * MRQ_PAGE)) < 0)
+	if (mrq_ftruncate(c->fd, (off_t)(c->high_end * MRQ_PAGE)) < 0)
 		return mrq_fail_sys(err, "cannot cut off what a stopped writer left");
 	return MRQ_OK;
 }

@@ -4,7 +4,6 @@
 
 #include "base/file.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +15,8 @@
 static enum mrq_status
 sync_file(const struct mrq_container *c, struct mrq_error *err)
 {
-	while (fdatasync(c->fd) < 0)
-		if (errno != EINTR)
-			return mrq_fail_sys(err, "cannot sync the container");
-	return MRQ_OK;
+	return mrq_fdatasync(c->fd) < 0 ? mrq_fail_sys(err, "cannot sync the container")
+					: MRQ_OK;
 }
 
 enum mrq_status
@@ -141,8 +138,9 @@ release_group(struct mrq_container *c, uint64_t from, uint64_t to)
 			if (mrq_entry_is_hole(entries[end - from]) != hole)
 				break;
 		uint64_t at = mrq_layout_block_page(&c->layout, b) * MRQ_PAGE;
-		if (hole && fallocate(c->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-				      (off_t)at, (off_t)((end - b) * size)) < 0)
+		if (hole &&
+		    mrq_fallocate(c->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				  (off_t)at, (off_t)((end - b) * size)) < 0)
 			return MRQ_E_SYS;
 	}
 	return MRQ_OK;
@@ -172,7 +170,7 @@ mrq_settle_finish_held(struct mrq_container *c, struct mrq_error *err)
 {
 	uint64_t end = mrq_layout_end(&c->layout, c->hdr.size);
 
-	if (ftruncate(c->fd, (off_t)(end * MRQ_PAGE)) < 0)
+	if (mrq_ftruncate(c->fd, (off_t)(end * MRQ_PAGE)) < 0)
 		return mrq_fail_sys(err, "cannot cut off the journal");
 	mrq_pagemap_clear(&c->overlay);
 	c->journal_start = c->journal_end = c->last_commit = 0;

@@ -15,6 +15,7 @@
 #include "internal.h"
 
 #include "base/bytes.h"
+#include "base/file.h"
 #include "base/log.h"
 
 #include <sys/stat.h>
@@ -296,7 +297,7 @@ cut_back(struct mrq_container *c, uint64_t page)
 	off_t len = (off_t)(page * MRQ_PAGE);
 	struct stat st;
 
-	if (fstat(c->fd, &st) == 0 && st.st_size > len && ftruncate(c->fd, len) < 0)
+	if (fstat(c->fd, &st) == 0 && st.st_size > len && mrq_ftruncate(c->fd, len) < 0)
 		mrq_log(MRQ_LOG_WARNING, "cannot cut back the journal of %s", c->what);
 }
 

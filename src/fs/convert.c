@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "base/file.h"
 #include "fence.h"
 #include "handle.h"
 #include "path.h"
@@ -126,7 +127,7 @@ copy_metadata(const struct conversion *c, int to, struct mrq_error *err)
 	/* the folder's default list came with the new file */
 	(void)fremovexattr(to, "system.posix_acl_access");
 	MRQ_TRY(copy_xattrs(mrq_file_fd(c->ino->file), to, err));
-	if (futimens(to, times) < 0 || fsync(to) < 0)
+	if (futimens(to, times) < 0 || mrq_fsync(to) < 0)
 		return mrq_fail_sys(err, "cannot finish the new file");
 	return MRQ_OK;
 }
@@ -153,7 +154,7 @@ sync_name(const struct conversion *c, struct mrq_error *err)
 {
 	int dir MRQ_CLEANUP(mrq_close) =
 		mrq_path_reopen(c->parent->fd, O_RDONLY | O_DIRECTORY);
-	if (dir >= 0 && fsync(dir) < 0)
+	if (dir >= 0 && mrq_fsync(dir) < 0)
 		return mrq_fail_sys(err, "cannot make the new name of '%s' durable",
 				    c->name);
 	return MRQ_OK;

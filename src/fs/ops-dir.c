@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "loop.h"
 #include "ops.h"
 #include "reply.h"
@@ -241,6 +242,6 @@ void
 mrq_op_fsyncdir(fuse_req_t req, fuse_ino_t id, int datasync, struct fuse_file_info *fi)
 {
 	(void)id;
-	int r = datasync ? fdatasync(dir_of(fi)->fd) : fsync(dir_of(fi)->fd);
+	int r = datasync ? mrq_fdatasync(dir_of(fi)->fd) : mrq_fsync(dir_of(fi)->fd);
 	(void)fuse_reply_err(req, r < 0 ? errno : 0);
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "base/file.h"
 #include "fence.h"
 #include "loop.h"
 #include "ops.h"
@@ -132,7 +133,7 @@ mrq_do_fsync(struct mrq_fh *fh, bool datasync, struct mrq_error *err)
 	if (datasync || !atomic_exchange(&ino->metadata, false))
 		return MRQ_OK;
 	(void)pthread_rwlock_rdlock(&ino->io);
-	int r = fsync(mrq_file_fd(ino->file));
+	int r = mrq_fsync(mrq_file_fd(ino->file));
 	int e = errno;
 	(void)pthread_rwlock_unlock(&ino->io);
 	return r < 0 ? mrq_fail_errno(err, e) : MRQ_OK;

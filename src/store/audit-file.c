@@ -139,7 +139,7 @@ sync_folder(const char *path, struct mrq_error *err)
 		return mrq_fail(err, MRQ_E_NOMEM, "no memory for the path '%s'", path);
 	int fd MRQ_CLEANUP(mrq_close) =
 		open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fsync(fd) < 0)
+	if (fd < 0 || mrq_fsync(fd) < 0)
 		return mrq_fail_sys(err, "cannot sync folder '%s'", folder);
 	return MRQ_OK;
 }
@@ -348,7 +348,7 @@ mrq_audit_file_fail(const char *verb, const char *path, int error,
 static void
 cut_back(struct mrq_audit_file *file)
 {
-	if (file->regular && ftruncate(file->fd, file->size) < 0)
+	if (file->regular && mrq_ftruncate(file->fd, file->size) < 0)
 		file->size = MRQ_AUDIT_SIZE_UNKNOWN;
 }
 

@@ -13,6 +13,7 @@
 #include "store/audit-log.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "store/audit-chain.h"
 #include "store/audit-file.h"
 #include "store/audit-record.h"
@@ -146,7 +147,7 @@ cut_torn(struct mrq_audit_log *log, off_t size, off_t end, struct mrq_error *err
 {
 	if (size == end)
 		return MRQ_OK;
-	if (ftruncate(log->file.fd, end) < 0)
+	if (mrq_ftruncate(log->file.fd, end) < 0)
 		return mrq_audit_file_fail("cut", log->path, errno, err);
 	log->lost++;
 	(void)snprintf(log->gap_reason, sizeof(log->gap_reason),
@@ -240,7 +241,7 @@ leave_file(struct mrq_audit_log *log, struct mrq_error *err)
 {
 	MRQ_TRY(end_file(log, err));
 	if (log->file.regular && log->synced < log->written) {
-		if (fdatasync(log->file.fd) < 0)
+		if (mrq_fdatasync(log->file.fd) < 0)
 			return mrq_audit_file_fail("sync", log->path, errno, err);
 		log->synced = log->written;
 	}
@@ -352,7 +353,7 @@ lead_sync(struct mrq_audit_log *log)
 	log->syncing = true;
 	(void)pthread_mutex_unlock(&log->lock);
 	/* A device or pipe has nothing to sync. */
-	if (fdatasync(fd) < 0 && errno != EINVAL && errno != ENOTSUP)
+	if (mrq_fdatasync(fd) < 0 && errno != EINVAL && errno != ENOTSUP)
 		error = errno;
 	(void)pthread_mutex_lock(&log->lock);
 	log->syncing = false;
@@ -512,7 +513,7 @@ mrq_audit_log_close(struct mrq_audit_log *log)
 	(void)pthread_mutex_lock(&log->lock);
 	close_checkpoint(log);
 	if (log->file.regular && log->synced < log->written)
-		(void)fdatasync(log->file.fd);
+		(void)!mrq_fdatasync(log->file.fd);
 	(void)pthread_mutex_unlock(&log->lock);
 	log_free(log);
 }

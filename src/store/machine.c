@@ -115,7 +115,7 @@ write_secret(struct new_secret *s, struct mrq_error *err)
 		return mrq_fail_sys(err, "cannot set the mode of '%s'", s->path);
 	MRQ_TRY(mrq_pwrite_full(s->fd, &key, sizeof(key), 0, "the machine secret",
 				err));
-	if (fsync(s->fd) < 0)
+	if (mrq_fsync(s->fd) < 0)
 		return mrq_fail_sys(err, "cannot sync '%s'", s->path);
 	return MRQ_OK;
 }
@@ -131,7 +131,7 @@ sync_folder_of(const char *path, struct mrq_error *err)
 		return mrq_fail(err, MRQ_E_NOMEM, "no memory for the path '%s'", path);
 	int fd MRQ_CLEANUP(mrq_close) =
 		open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fsync(fd) < 0)
+	if (fd < 0 || mrq_fsync(fd) < 0)
 		return mrq_fail_sys(err, "cannot sync folder '%s'", folder);
 	return MRQ_OK;
 }

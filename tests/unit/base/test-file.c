@@ -9,6 +9,46 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sys/syscall.h>
+
+/* In place of the C library's: so many calls are interrupted, then `fails_with` if not 0. */
+static int interruptions, fails_with;
+
+static long
+interrupted(long number, int fd, long a, long b, long c)
+{
+	if (interruptions > 0) {
+		interruptions--;
+		errno = EINTR;
+		return -1;
+	}
+	errno = fails_with;
+	return fails_with ? -1 : syscall(number, fd, a, b, c);
+}
+
+int
+fsync(int fd)
+{
+	return (int)interrupted(SYS_fsync, fd, 0, 0, 0);
+}
+
+int
+fdatasync(int fd)
+{
+	return (int)interrupted(SYS_fdatasync, fd, 0, 0, 0);
+}
+
+int
+ftruncate(int fd, off_t len)
+{
+	return (int)interrupted(SYS_ftruncate, fd, len, 0, 0);
+}
+
+int
+fallocate(int fd, int mode, off_t off, off_t len)
+{
+	return (int)interrupted(SYS_fallocate, fd, mode, off, len);
+}
 
 struct folder {
 	char path[64];
@@ -185,6 +225,49 @@ io_errors_are_told(void **state)
 	assert_non_null(strstr(err.msg, "the log"));
 }
 
+/* Each of the four, which end with `r`. */
+static void
+try_each(int fd, int r)
+{
+	interruptions = 3;
+	assert_int_equal(mrq_fsync(fd), r);
+	assert_int_equal(errno, fails_with);
+	interruptions = 3;
+	assert_int_equal(mrq_fdatasync(fd), r);
+	interruptions = 3;
+	assert_int_equal(mrq_ftruncate(fd, 100), r);
+	interruptions = 3;
+	assert_int_equal(mrq_fallocate(fd, 0, 0, 200), r);
+	assert_int_equal(errno, fails_with);
+	assert_int_equal(interruptions, 0);
+}
+
+static void
+interrupted_calls_are_begun_again(void **state)
+{
+	struct folder *f = *state;
+	struct stat st;
+	int fd MRQ_CLEANUP(mrq_close) = openat(f->fd, "p", O_RDWR | O_CREAT, 0600);
+
+	try_each(fd, 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, 200);
+	fails_with = EIO;
+	try_each(fd, -1);
+	fails_with = 0;
+}
+
+static void
+replace_survives_interruptions(void **state)
+{
+	struct folder *f = *state;
+	struct mrq_error err;
+
+	interruptions = 5;
+	check_ok(mrq_file_replace(f->fd, "a", "text", 4, 0600, &err), &err);
+	assert_int_equal(interruptions, 0);
+}
+
 static void
 make_dirs_makes_all(void **state)
 {
@@ -225,6 +308,8 @@ main(void)
 		CASE(load_takes_files_that_hide_their_size),
 		CASE(pread_and_pwrite_are_whole),
 		CASE(io_errors_are_told),
+		CASE(interrupted_calls_are_begun_again),
+		CASE(replace_survives_interruptions),
 		CASE(make_dirs_makes_all),
 	};
 
