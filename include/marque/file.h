@@ -232,7 +232,8 @@ struct mrq_fsck_result {
 typedef void (*mrq_fsck_report)(uint64_t off, uint64_t len, const char *reason,
 				void *arg);
 /** Verify one file of a source tree; with a key when the session has one. REPAIR replays
- * journals and settles; ACCEPT takes the present version as the newest. */
+ * journals and settles, which needs the key: MRQ_E_NO_KEY where there is something to do and
+ * the session has none; ACCEPT takes the present version as the newest. */
 MRQ_API MRQ_MUST_CHECK enum mrq_status mrq_fsck(struct mrq_session *session,
 						const char *path, enum mrq_fsck mode,
 						mrq_fsck_report report, void *arg,

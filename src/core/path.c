@@ -115,9 +115,16 @@ check(struct mrq_file *f, enum mrq_fsck mode, mrq_fsck_report report, void *arg,
 	ret->damaged = found.damaged;
 	ret->lost = found.lost;
 	MRQ_TRY(st);
-	if (mode == MRQ_FSCK_REPAIR && mrq_container_unlocked(f->container))
-		return mrq_file_settle(f, false, err);
-	return MRQ_OK;
+	if (mode != MRQ_FSCK_REPAIR || !found.unfinished)
+		return MRQ_OK;
+	if (!found.keyed)
+		return mrq_fail(
+			err, MRQ_E_NO_KEY,
+			"'%s' was left by a stopped writer and is read as it is; "
+			"without the authority's keys nobody can tell whether its "
+			"journal is genuine: repair it with them",
+			f->what);
+	return mrq_file_settle(f, false, err);
 }
 
 enum mrq_status

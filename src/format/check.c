@@ -204,6 +204,8 @@ check_held(struct mrq_container *c, mrq_check_report report, void *arg,
 	w.file_pages = ((uint64_t)st.st_size + MRQ_PAGE - 1) / MRQ_PAGE;
 	*ret = (struct mrq_check){ .keyed = c->keys != NULL,
 				   .journal_replayed = c->n_replayed > 0,
+				   .unfinished = c->rest_due || c->last_commit ||
+						 c->image_unsettled,
 				   .lost = c->keys ? c->lost : 0 };
 	MRQ_TRY(check_inline(&w, err));
 	MRQ_TRY(check_page(&w, c->tree.height, 0, c->tree.root, err));

@@ -563,6 +563,7 @@ write_checked(struct mrq_container *c, const void *buf, size_t len, uint64_t off
 	MRQ_TRY(mrq_container_check_open(held.c, true, err));
 	if (off > max || len > max - off)
 		return mrq_fail(err, MRQ_E_LIMIT, "a file may have 2^56 bytes at most");
+	MRQ_TRY(mrq_rest_held(held.c, err));
 	return mrq_write_held(c, buf, len, off, err);
 }
 

@@ -72,10 +72,11 @@ resize_held(struct mrq_container *c, uint64_t size, struct mrq_error *err)
 	MRQ_TRY(mrq_container_check_open(c, true, err));
 	if (size > (uint64_t)MRQ_CONTAINER_SIZE_MAX)
 		return mrq_fail(err, MRQ_E_LIMIT, "a file may have 2^56 bytes at most");
-	if (size < c->hdr.size)
-		return shrink(c, size, err);
 	if (size == c->hdr.size)
 		return MRQ_OK;
+	MRQ_TRY(mrq_rest_held(c, err));
+	if (size < c->hdr.size)
+		return shrink(c, size, err);
 	MRQ_TRY(mrq_make_room_held(c, size, 0, err));
 	MRQ_TRY(mrq_tree_resize(&c->tree, mrq_layout_blocks(&c->layout, size), err));
 	c->hdr.size = size;
@@ -115,6 +116,7 @@ punch_held(struct mrq_container *c, uint64_t off, uint64_t len, struct mrq_error
 	MRQ_TRY(mrq_container_check_open(c, true, err));
 	if (off >= c->hdr.size || len == 0)
 		return MRQ_OK;
+	MRQ_TRY(mrq_rest_held(c, err));
 	uint64_t end = len < c->hdr.size - off ? off + len : c->hdr.size;
 	uint64_t first = off / size + (off % size != 0);
 	/* What follows the end in its block is zero already. */
@@ -151,6 +153,7 @@ reserve_held(struct mrq_container *c, uint64_t off, uint64_t len, struct mrq_err
 		return mrq_fail(err, MRQ_E_LIMIT, "a file may have 2^56 bytes at most");
 	if (len == 0)
 		return MRQ_OK;
+	MRQ_TRY(mrq_rest_held(c, err));
 	uint64_t from = mrq_layout_block_page(&c->layout, off / c->layout.block_size);
 	uint64_t to = mrq_layout_end(&c->layout, off + len);
 	if (mrq_fallocate(c->fd, FALLOC_FL_KEEP_SIZE, (off_t)(from * MRQ_PAGE),

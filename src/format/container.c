@@ -3,13 +3,11 @@
 #include "internal.h"
 
 #include "base/bytes.h"
-#include "base/file.h"
 
 #include <sys/stat.h>
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum mrq_status
 mrq_container_named(struct mrq_container *c, enum mrq_status s, struct mrq_error *err)
@@ -30,6 +28,13 @@ mrq_container_check_open(const struct mrq_container *c, bool for_writing,
 		return mrq_fail(err, MRQ_E_UNSUPPORTED,
 				"the container was attached for reading only");
 	return MRQ_OK;
+}
+
+enum mrq_status
+mrq_container_change_held(struct mrq_container *c, struct mrq_error *err)
+{
+	MRQ_TRY(mrq_container_check_open(c, true, err));
+	return mrq_rest_held(c, err);
 }
 
 static void
@@ -80,6 +85,7 @@ mrq_container_free(struct mrq_container *c)
 	mrq_tree_clear(&c->tree);
 	mrq_tx_clear(&c->tx);
 	mrq_pagemap_clear(&c->overlay);
+	mrq_pagemap_clear(&c->in_place);
 	pthread_rwlock_destroy(&c->state);
 	pthread_mutex_destroy(&c->writer);
 	free(c->replayed);
@@ -271,6 +277,8 @@ adopt(struct mrq_container *c, struct mrq_recovered *r, struct mrq_error *err)
 	c->image_unsettled = r->hdr.unsettled;
 	c->overlay = r->overlay;
 	r->overlay = (struct mrq_pagemap){ 0 };
+	c->in_place = r->in_place;
+	r->in_place = (struct mrq_pagemap){ 0 };
 	c->journal_start = r->journal_start;
 	c->last_commit = r->last_commit;
 	c->journal_end = r->last_commit ? r->last_commit + 1 : 0;
@@ -278,26 +286,7 @@ adopt(struct mrq_container *c, struct mrq_recovered *r, struct mrq_error *err)
 	c->n_replayed = r->n_replayed;
 	c->high_end = mrq_layout_end(&c->layout, c->hdr.size);
 	c->durable = durable_of(&c->hdr, c->last_commit != 0);
-	return MRQ_OK;
-}
-
-/*
- * The journal goes into the file; what a stopped writer left behind the data goes away.
- */
-static enum mrq_status
-bring_to_rest(struct mrq_container *c, const struct mrq_recovered *r,
-	      struct mrq_error *err)
-{
-	if (c->last_commit == 0 && r->file_pages <= c->high_end)
-		return MRQ_OK;
-	if (c->last_commit) {
-		MRQ_TRY(mrq_journal_write_again(c, &r->in_place, err));
-		MRQ_TRY(mrq_sync(c, err));
-		MRQ_TRY(mrq_settle_copy(c, err));
-		return mrq_settle_finish_held(c, err);
-	}
-	if (mrq_ftruncate(c->fd, (off_t)(c->high_end * MRQ_PAGE)) < 0)
-		return mrq_fail_sys(err, "cannot cut off what a stopped writer left");
+	c->rest_due = c->last_commit != 0 || r->file_pages > c->high_end;
 	return MRQ_OK;
 }
 
@@ -307,8 +296,7 @@ attach(struct mrq_container *c, struct mrq_error *err)
 	struct mrq_recovered r MRQ_CLEANUP(mrq_recovered_clear) = { .image = NULL };
 
 	MRQ_TRY(mrq_recover(c->fd, &r, err));
-	MRQ_TRY(adopt(c, &r, err));
-	return c->writable ? bring_to_rest(c, &r, err) : MRQ_OK;
+	return adopt(c, &r, err);
 }
 
 enum mrq_status
@@ -450,6 +438,7 @@ static enum mrq_status
 drop_lost(struct mrq_container *c, struct mrq_error *err)
 {
 	uint64_t blocks = mrq_layout_blocks(&c->layout, c->hdr.size);
+	uint64_t lost = 0;
 	uint8_t *data MRQ_CLEANUP(free) = malloc(c->layout.block_size);
 
 	if (!data)
@@ -462,11 +451,12 @@ drop_lost(struct mrq_container *c, struct mrq_error *err)
 			continue;
 		memset(c->hdr.entries[i], 0, MRQ_ENTRY_BYTES);
 		c->hdr.inline_crc[i] = 0;
-		c->lost++;
+		lost++;
 	}
-	if (c->lost) {
+	if (lost) {
+		c->lost += lost;
 		c->taint_end = c->tree.taint_end = blocks;
-		c->dirty = c->writable;
+		c->rest_due = true;
 	}
 	return MRQ_OK;
 }
@@ -584,6 +574,7 @@ protect_held(struct mrq_container *c, const struct mrq_container_protection *p,
 
 	MRQ_TRY(mrq_container_check_open(c, true, err));
 	MRQ_TRY(check_protection(p, err));
+	MRQ_TRY(mrq_rest_held(c, err));
 	MRQ_TRY(copy_licence(p->licence, p->licence_len, &licence, err));
 	MRQ_TRY(close_open_state(c, err));
 
@@ -625,7 +616,7 @@ mrq_container_protect(struct mrq_container *c,
 static enum mrq_status
 next_generation_held(struct mrq_container *c, struct mrq_error *err)
 {
-	MRQ_TRY(mrq_container_check_open(c, true, err));
+	MRQ_TRY(mrq_container_change_held(c, err));
 	if (c->hdr.generation == UINT32_MAX)
 		return mrq_fail(err, MRQ_E_LIMIT, "all key generations are used up");
 	c->hdr.generation++;

@@ -90,8 +90,10 @@ mrq_container_create(int fd, const struct mrq_container_protection *protection,
 enum mrq_attach { MRQ_ATTACH_READ_ONLY, MRQ_ATTACH_READ_WRITE };
 
 /**
- * Attach to an existing container.  Reads the header; a journal is replayed without a
- * key: into the file when READ_WRITE, in memory when READ_ONLY.
+ * Attach to an existing container.  Reads the header; a journal is replayed in memory.  The
+ * file is not changed, for nobody has vouched for it yet: what a stopped writer left is
+ * brought to rest before the first change, when unlocked (READ_WRITE), or by
+ * mrq_container_settle and a durable commit.
  *
  * Returns MRQ_OK; MRQ_E_PLAIN when it is no container; MRQ_E_VERSION; MRQ_E_FORMAT when
  * the header does not follow the specification; MRQ_E_DAMAGED when its checksum is
@@ -195,12 +197,13 @@ bool mrq_container_dirty(struct mrq_container *c);
  * Bring the container to rest: commit, make durable, apply the journal in place and
  * drop it.  For unmount, fsck and a background settler.  `durable_already` says that
  * the caller has made all earlier writes of the file durable since the last commit
- * (syncfs for many files at once).
+ * (syncfs for many files at once).  Of a container that was never unlocked nothing is changed.
  */
 enum mrq_settle { MRQ_SETTLE_SYNC, MRQ_SETTLE_DURABLE_ALREADY };
 MRQ_MUST_CHECK enum mrq_status mrq_container_settle(struct mrq_container *c,
 						    enum mrq_settle how,
 						    struct mrq_error *err);
+/** Nothing that was done through this object awaits mrq_container_settle. */
 bool mrq_container_settled(struct mrq_container *c);
 
 /**
@@ -233,6 +236,7 @@ struct mrq_check {
 	uint64_t damaged;       /* blocks or tag pages that do not authenticate */
 	uint64_t lost; /* blocks that never reached storage before a power cut */
 	bool journal_replayed;
+	bool unfinished; /* mrq_container_settle would change the file */
 };
 /** Called for each damaged range of plaintext. */
 typedef void (*mrq_check_report)(uint64_t off, uint64_t len, const char *reason,

@@ -115,6 +115,12 @@ struct mrq_container {
 	struct mrq_commit_page *replayed; /* transactions whose MAC is to be checked */
 	size_t n_replayed;
 	uint64_t lost; /* inline blocks that never reached storage */
+	/*
+	 * A stopped writer left a journal, pages past the data end, or entries of lost blocks,
+	 * which are still in the file: mrq_rest_held.
+	 */
+	bool rest_due;
+	struct mrq_pagemap in_place; /* until then: what the journal vouches for */
 };
 
 /* Tell of which container an error is. */
@@ -123,6 +129,10 @@ enum mrq_status mrq_container_named(struct mrq_container *c, enum mrq_status s,
 MRQ_MUST_CHECK enum mrq_status mrq_container_check_open(const struct mrq_container *c,
 							bool for_writing,
 							struct mrq_error *err);
+
+/** Is it open for writing?  Then bring it to rest, before anything of the file is changed. */
+MRQ_MUST_CHECK enum mrq_status mrq_container_change_held(struct mrq_container *c,
+							 struct mrq_error *err);
 
 /* Scoped locks. */
 struct mrq_writing {
@@ -234,13 +244,14 @@ MRQ_MUST_CHECK enum mrq_status mrq_make_room_held(struct mrq_container *c,
 /* settle.c; these need the writer lock, and `state` only where they say so */
 MRQ_MUST_CHECK enum mrq_status mrq_sync(struct mrq_container *c, struct mrq_error *err);
 /**
- * Write a journal that was found, and the units in place that it vouches for, once more:
- * a sync that failed may have been told to somebody else, and the kernel then has what storage
- * has not.
+ * Bring into the file what was found at attach: the journal goes in place, what a stopped
+ * writer left past the data end goes away, lost blocks become holes of the open state.
+ * Only with keys, which unlock gives only when the MACs of header and journal are right:
+ * what nobody vouches for must never lead to a write.  Else, or when it was done, nothing.
+ * Both locks held.
  */
-MRQ_MUST_CHECK enum mrq_status
-mrq_journal_write_again(struct mrq_container *c, const struct mrq_pagemap *in_place,
-			struct mrq_error *err);
+MRQ_MUST_CHECK enum mrq_status mrq_rest_held(struct mrq_container *c,
+					     struct mrq_error *err);
 /** Copy the journal in place and sync.  Nothing may be open. */
 MRQ_MUST_CHECK enum mrq_status mrq_settle_copy(struct mrq_container *c,
 					       struct mrq_error *err);

@@ -4,6 +4,8 @@
 
 #include "base/file.h"
 
+#include <sys/stat.h>
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,10 +93,14 @@ write_again(const struct mrq_container *c, uint64_t page, uint64_t n, uint8_t *b
 	return MRQ_OK;
 }
 
-enum mrq_status
-mrq_journal_write_again(struct mrq_container *c, const struct mrq_pagemap *in_place,
-			struct mrq_error *err)
+/*
+ * A journal that was found, and the units in place that it vouches for: a sync that failed
+ * may have been told to somebody else, and the kernel then has what storage has not.
+ */
+static enum mrq_status
+write_journal_again(struct mrq_container *c, struct mrq_error *err)
 {
+	const struct mrq_pagemap *in_place = &c->in_place;
 	struct mrq_pagemap_item *items MRQ_CLEANUP(free) = NULL;
 	uint8_t *buf MRQ_CLEANUP(free) = malloc((size_t)COPY_PAGES * MRQ_PAGE);
 
@@ -181,6 +187,45 @@ mrq_settle_finish_held(struct mrq_container *c, struct mrq_error *err)
 	return MRQ_OK;
 }
 
+static enum mrq_status
+settle_found_held(struct mrq_container *c, struct mrq_error *err)
+{
+	MRQ_TRY(write_journal_again(c, err));
+	MRQ_TRY(mrq_sync(c, err));
+	MRQ_TRY(mrq_settle_copy(c, err));
+	return mrq_settle_finish_held(c, err);
+}
+
+static enum mrq_status
+cut_left_over(const struct mrq_container *c, struct mrq_error *err)
+{
+	off_t end = (off_t)(c->high_end * MRQ_PAGE);
+	struct stat st;
+
+	if (fstat(c->fd, &st) < 0)
+		return mrq_fail_sys(err, "cannot examine the container");
+	if (st.st_size > end && mrq_ftruncate(c->fd, end) < 0)
+		return mrq_fail_sys(err, "cannot cut off what a stopped writer left");
+	return MRQ_OK;
+}
+
+enum mrq_status
+mrq_rest_held(struct mrq_container *c, struct mrq_error *err)
+{
+	if (!c->rest_due || !c->writable || !c->keys)
+		return MRQ_OK;
+	uint64_t taint_end = c->lost ? c->taint_end : 0;
+	if (c->last_commit)
+		MRQ_TRY(settle_found_held(c, err));
+	else
+		MRQ_TRY(cut_left_over(c, err));
+	mrq_pagemap_clear(&c->in_place);
+	c->taint_end = c->tree.taint_end = taint_end;
+	c->dirty = c->lost > 0;
+	c->rest_due = false;
+	return MRQ_OK;
+}
+
 enum mrq_status
 mrq_mark_settled_held(struct mrq_container *c, struct mrq_error *err)
 {
@@ -217,6 +262,15 @@ mrq_settle_held(struct mrq_container *c, struct mrq_error *err)
 
 /* The writer lock, held beyond the state lock. */
 static enum mrq_status
+rest_stateful(struct mrq_container *c, struct mrq_error *err)
+{
+	pthread_rwlock_wrlock(&c->state);
+	enum mrq_status s = mrq_rest_held(c, err);
+	pthread_rwlock_unlock(&c->state);
+	return s;
+}
+
+static enum mrq_status
 commit_stateful(struct mrq_container *c, struct mrq_error *err)
 {
 	pthread_rwlock_wrlock(&c->state);
@@ -237,9 +291,14 @@ mark_stateful(struct mrq_container *c, struct mrq_error *err)
 static enum mrq_status
 commit_writer(struct mrq_container *c, enum mrq_commit level, struct mrq_error *err)
 {
+	if (level == MRQ_COMMIT_DURABLE)
+		MRQ_TRY(rest_stateful(c, err));
 	MRQ_TRY(commit_stateful(c, err));
 	if (level == MRQ_COMMIT_KERNEL || !c->writable)
 		return MRQ_OK;
+	/* Locked, it cannot be told what of the file counts. */
+	if (c->rest_due)
+		return sync_file(c, err);
 	MRQ_TRY(mrq_sync(c, err));
 	/* That it is so need not be written for it to be so. */
 	(void)mark_stateful(c, NULL);
@@ -260,6 +319,9 @@ static enum mrq_status
 settle_writer(struct mrq_container *c, enum mrq_settle how, struct mrq_error *err)
 {
 	if (!c->writable)
+		return MRQ_OK;
+	MRQ_TRY(rest_stateful(c, err));
+	if (c->rest_due)
 		return MRQ_OK;
 	if (how == MRQ_SETTLE_DURABLE_ALREADY && !c->dirty && !c->sync_failed &&
 	    !c->synced) {
@@ -292,8 +354,9 @@ bool
 mrq_container_settled(struct mrq_container *c)
 {
 	pthread_rwlock_rdlock(&c->state);
-	bool settled = c->frozen || (c->image && !c->dirty && !c->last_commit &&
-				     !c->image_unsettled);
+	bool settled = c->frozen ||
+		       (c->image && !c->dirty &&
+			(c->rest_due || (!c->last_commit && !c->image_unsettled)));
 	pthread_rwlock_unlock(&c->state);
 	return settled;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "reader.h"
 
+#include "image.h"
+
 #include <sys/stat.h>
 
 #include <fcntl.h>
@@ -176,19 +178,33 @@ reader_look(struct reader *r, int fd, struct seen *ret, bool *ret_journal)
 	ret->data = r->data;
 }
 
-bool
-reader_recover(int fd, char why[static 512])
+static enum mrq_status
+settle_keyless(int fd, struct mrq_error *err)
 {
-	struct mrq_container *c = NULL;
+	struct mrq_container *c MRQ_CLEANUP(mrq_container_free) = NULL;
+
+	MRQ_TRY(mrq_container_attach(fd, MRQ_ATTACH_READ_WRITE, "a state", &c, err));
+	MRQ_TRY(mrq_container_commit(c, MRQ_COMMIT_DURABLE, err));
+	return mrq_container_settle(c, MRQ_SETTLE_SYNC, err);
+}
+
+bool
+reader_attach_keyless(int fd, char why[static 512])
+{
+	struct image before = { 0 }, after = { 0 };
 	struct mrq_error err;
 
-	if (mrq_container_attach(fd, MRQ_ATTACH_READ_WRITE, "a state", &c, &err) !=
-	    MRQ_OK) {
-		(void)snprintf(why, 512, "recovery without a key: %.400s", err.msg);
-		return false;
-	}
-	mrq_container_free(c);
-	return true;
+	image_load(&before, fd);
+	enum mrq_status s = settle_keyless(fd, &err);
+	image_load(&after, fd);
+	bool same = image_hash(&before) == image_hash(&after);
+	image_clear(&before);
+	image_clear(&after);
+	if (s != MRQ_OK)
+		(void)snprintf(why, 512, "without a key: %.400s", err.msg);
+	else if (!same)
+		(void)snprintf(why, 512, "the file was changed without a key");
+	return s == MRQ_OK && same;
 }
 
 static enum mrq_status

@@ -18,13 +18,13 @@ void reader_close(struct reader *r);
  * Also the clear facts must be there for who has no key.
  */
 void reader_look(struct reader *r, int fd, struct seen *ret, bool *ret_journal);
-/** Recover the file as a host without a key does.  False with the reason. */
-bool reader_recover(int fd, char why[static 512]);
+/** Meet the file as a host without a key does, which changes nothing.  False with the reason. */
+bool reader_attach_keyless(int fd, char why[static 512]);
 /** Verify all of it, as fsck does. */
 bool reader_check(struct reader *r, int fd, char why[static 512]);
 /** Recover with a key, and go on with the file: overwrite, sync, settle, read back. */
 bool reader_go_on(struct reader *r, int fd, char why[static 512]);
-/** Recover with a key, as an opening for writing does. */
+/** Recover with a key, as the first change does. */
 void reader_recover_keyed(struct reader *r, int fd);
 
 #endif

@@ -65,7 +65,10 @@ same_after_recovery(struct explorer *e, const struct memory *m, char why[static 
 	bool journal;
 
 	if (!reader_check(e->reader, e->fds[0], why) ||
-	    !reader_recover(e->fds[0], why) || !reader_check(e->reader, e->fds[0], why))
+	    !reader_attach_keyless(e->fds[0], why))
+		return false;
+	reader_recover_keyed(e->reader, e->fds[0]);
+	if (!reader_check(e->reader, e->fds[0], why))
 		return false;
 	reader_look(e->reader, e->fds[0], &again, &journal);
 	if (!again.readable) {

@@ -20,6 +20,12 @@ with open(sys.argv[1], "r+b") as f:
 PY
 }
 
+# keyless ARGUMENT...: fsck, by who has no keys
+keyless()
+{
+	as "$ALICE" marque --state "$STATE" --config "$CONF" fsck "$@" 2>&1 | plainly
+}
+
 need python3
 share_begin
 cd "$SRC" || exit 1
@@ -33,7 +39,7 @@ said fsck --json a.bin
 said fsck missing
 said fsck --repair --accept a.bin
 chmod 644 a.bin
-as "$ALICE" marque --state "$STATE" --config "$CONF" fsck a.bin 2>&1 | plainly
+keyless a.bin
 
 # A block of content: the tail of the file is data.
 flip a.bin $(($(stat -c %s a.bin) - 5000))
@@ -47,6 +53,19 @@ said fsck a.bin
 cp "$W/kept" a.bin
 truncate -s -4096 a.bin
 refused "a cut tail is found" 'a.bin' mq fsck a.bin
+
+# Pages past the end, as a stopped writer leaves them.
+cp "$W/kept" a.bin
+truncate -s +4096 a.bin
+chmod 666 a.bin
+said fsck a.bin
+keyless --repair a.bin
+keyless --json --repair a.bin
+works "without keys nothing is cut" cmp -n "$(stat -c %s "$W/kept")" a.bin "$W/kept"
+equal "nor is the file's length another" $(($(stat -c %s "$W/kept") + 4096)) "$(stat -c %s a.bin)"
+said fsck --repair a.bin
+works "with keys it is" cmp a.bin "$W/kept"
+keyless --repair a.bin
 
 # An older version put back.
 cp "$W/kept" a.bin

@@ -105,6 +105,20 @@ expect(const struct history *h, int fd, enum mrq_attach mode,
 	assert_true(history_matches(h, c, want->from, want->to, whole,
 				    want->may_be_nothing));
 	check_ok(mrq_container_check(c, NULL, NULL, &found, &err), &err);
+	if (mode == MRQ_ATTACH_READ_WRITE)
+		check_ok(mrq_container_settle(c, MRQ_SETTLE_SYNC, &err), &err);
+	mrq_container_free(c);
+}
+
+static void
+recover(int fd)
+{
+	struct mrq_container *c = NULL;
+	struct mrq_error err;
+
+	if (open_crashed(fd, MRQ_ATTACH_READ_WRITE, &c, &err) != MRQ_OK)
+		return;
+	check_ok(mrq_container_settle(c, MRQ_SETTLE_SYNC, &err), &err);
 	mrq_container_free(c);
 }
 
@@ -178,12 +192,9 @@ cut_recovery(const struct history *h, int fd, struct dice *dice,
 	     const struct expectation *want)
 {
 	int disk = fixture_copy(fd), work = fixture_copy(fd);
-	struct mrq_container *c = NULL;
-	struct mrq_error err;
 
 	shim_record(work);
-	if (open_crashed(work, MRQ_ATTACH_READ_WRITE, &c, &err) == MRQ_OK)
-		mrq_container_free(c);
+	recover(work);
 	size_t n = shim_ops(), synced = 0;
 	for (size_t end = 0; end <= n; end++) {
 		int cut = fixture_copy(disk);
@@ -281,16 +292,13 @@ killed_then_cut(const struct history_plan *plan, uint64_t seed)
 	for (size_t n = 1; n <= log.n; n++) {
 		struct expectation want = { promised(&h, n, PROMISE_DURABLE),
 					    newest(&h, n), false };
-		struct mrq_container *c = NULL;
-		struct mrq_error err;
 		want.may_be_nothing = want.from == 0;
 		shim_apply(all, &log.ops[n - 1], NULL, NULL);
 		for (; log.ops[n - 1].kind == SHIM_SYNC && synced < n; synced++)
 			shim_apply(disk, &log.ops[synced], NULL, NULL);
 		int work = fixture_copy(all);
 		shim_record(work);
-		if (open_crashed(work, MRQ_ATTACH_READ_WRITE, &c, &err) == MRQ_OK)
-			mrq_container_free(c);
+		recover(work);
 		for (size_t end = 0; end <= shim_ops(); end++) {
 			if (end > 0 && shim_op(end - 1)->kind == SHIM_SYNC)
 				break; /* now all that was written is safe */

@@ -53,6 +53,8 @@ file_is_sound(const struct history *h)
 		check_ok(mrq_container_unlock(c, &fixture_key, &err), &err);
 		assert_true(history_matches(h, c, from, h->n - 1, false, from == 0));
 		check_ok(mrq_container_check(c, NULL, NULL, &found, &err), &err);
+		check_ok(mrq_container_settle(c, MRQ_SETTLE_SYNC, &err), &err);
+		assert_true(history_matches(h, c, from, h->n - 1, false, from == 0));
 		mrq_container_free(c);
 	} else {
 		assert_int_equal(from, 0);

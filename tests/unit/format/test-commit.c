@@ -62,6 +62,8 @@ durable_is_said_of_what_was_synced(void **state)
 	reopen(f, MRQ_ATTACH_READ_ONLY); /* with a journal: nobody knows */
 	assert_int_equal(facts_of(f).durable, 0);
 	reopen(f, MRQ_ATTACH_READ_WRITE);
+	assert_int_equal(facts_of(f).durable, 0);
+	settle(f);
 	assert_int_equal(facts_of(f).durable, 3);
 	reopen(f, MRQ_ATTACH_READ_ONLY);
 	assert_int_equal(facts_of(f).durable, 2);

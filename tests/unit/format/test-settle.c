@@ -106,7 +106,9 @@ settled_header(struct file *f)
 {
 	int fd MRQ_CLEANUP(mrq_close) = copy_of(f->fd);
 	struct mrq_container *c = fixture_open(fd, MRQ_ATTACH_READ_WRITE);
+	struct mrq_error err;
 
+	check_ok(mrq_container_settle(c, MRQ_SETTLE_SYNC, &err), &err);
 	mrq_container_free(c);
 	assert_int_equal(pread(fd, f->settled, sizeof(f->settled), 0),
 			 sizeof(f->settled));
@@ -146,6 +148,10 @@ cut_short(struct file *f, uint32_t sectors)
 					 SECTOR);
 	all_there(fd, MRQ_ATTACH_READ_ONLY);
 	all_there(fd, MRQ_ATTACH_READ_WRITE);
+	struct mrq_container *c MRQ_CLEANUP(mrq_container_free) =
+		fixture_open(fd, MRQ_ATTACH_READ_WRITE);
+	struct mrq_error err;
+	check_ok(mrq_container_settle(c, MRQ_SETTLE_SYNC, &err), &err);
 	all_there(fd, MRQ_ATTACH_READ_ONLY);
 }
 
