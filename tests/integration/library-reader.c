@@ -51,7 +51,7 @@ reader_open(struct reader *r, const char *path)
 {
 	struct mrq_facts facts = { .size = 0 };
 	struct mrq_error err = { .status = MRQ_OK };
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDWR | O_CLOEXEC); /* who could write must not */
 
 	reader_close(r);
 	if (fd < 0) {
