@@ -190,6 +190,8 @@ mrq_settle_finish_held(struct mrq_container *c, struct mrq_error *err)
 static enum mrq_status
 settle_found_held(struct mrq_container *c, struct mrq_error *err)
 {
+	/* Nothing was called durable here, and all is written once more. */
+	c->sync_failed = false;
 	MRQ_TRY(write_journal_again(c, err));
 	MRQ_TRY(mrq_sync(c, err));
 	MRQ_TRY(mrq_settle_copy(c, err));
@@ -291,8 +293,11 @@ mark_stateful(struct mrq_container *c, struct mrq_error *err)
 static enum mrq_status
 commit_writer(struct mrq_container *c, enum mrq_commit level, struct mrq_error *err)
 {
-	if (level == MRQ_COMMIT_DURABLE)
-		MRQ_TRY(rest_stateful(c, err));
+	enum mrq_status s =
+		level == MRQ_COMMIT_DURABLE ? rest_stateful(c, err) : MRQ_OK;
+	/* A durable journal need not be in its place: the disk may be full. */
+	if (s != MRQ_OK && !c->synced)
+		return s;
 	MRQ_TRY(commit_stateful(c, err));
 	if (level == MRQ_COMMIT_KERNEL || !c->writable)
 		return MRQ_OK;

@@ -270,7 +270,11 @@ settle_items(struct mrq_settler *s, struct item *items, size_t n, struct mrq_err
 	enum mrq_status first = MRQ_OK;
 	for (size_t i = 0; i < n; i++)
 		note(&first, prepare(s->fs, &items[i], &why), &why, err);
-	bool synced = syncfs(s->sync_fd) == 0;
+	int r;
+	do
+		r = syncfs(s->sync_fd);
+	while (r < 0 && errno == EINTR);
+	bool synced = r == 0;
 	if (!synced) {
 		enum mrq_status st =
 			mrq_fail_sys(&why, "cannot sync '%s'", s->fs->source);

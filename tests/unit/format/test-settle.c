@@ -9,12 +9,42 @@
 
 #include "fixture.h"
 
+#include <sys/uio.h>
+
+#include <errno.h>
+
 #define PAGES        2u /* of the header */
 #define SECTOR       512u
 #define SECTORS      (PAGES * MRQ_PAGE / SECTOR)
 #define LICENCE      3000u
 #define SIZE         (40u * 4096u)
 #define CONTAINER_AT ((uint64_t)16 << 20) /* more than the file is long */
+
+/* In place of the C library's: storage that takes nothing, by errno, when not 0. */
+static int refuses_writes, refuses_syncs;
+
+ssize_t
+pwrite(int fd, const void *buf, size_t len, off_t off)
+{
+	struct iovec iov = { .iov_len = len };
+
+	memcpy(&iov.iov_base, &buf, sizeof(buf)); /* loses const */
+	if (refuses_writes) {
+		errno = refuses_writes;
+		return -1;
+	}
+	return pwritev(fd, &iov, 1, off);
+}
+
+int
+fdatasync(int fd)
+{
+	if (refuses_syncs) {
+		errno = refuses_syncs;
+		return -1;
+	}
+	return fsync(fd);
+}
 
 static uint8_t plain[SIZE], before[LICENCE], after[LICENCE];
 
@@ -189,6 +219,57 @@ any_sector_of_the_header_may_be_in_place(void **state)
 	}
 }
 
+/* All is read; what would change it, or call it durable, is told. */
+static void
+read_but_not_changed(int fd, int error)
+{
+	static uint8_t back[SIZE];
+	static uint8_t last[4096];
+	struct mrq_error err;
+	size_t len;
+	struct mrq_container *c MRQ_CLEANUP(mrq_container_free) =
+		fixture_open(fd, MRQ_ATTACH_READ_WRITE);
+
+	check_ok(mrq_container_read(c, back, SIZE, 0, &len, &err), &err);
+	assert_memory_equal(back, plain, SIZE);
+	check_ok(mrq_container_commit(c, MRQ_COMMIT_KERNEL, &err), &err);
+	check_status(mrq_container_settle(c, MRQ_SETTLE_SYNC, &err), MRQ_E_SYS, &err);
+	assert_int_equal(err.sys_errno, error);
+	check_status(mrq_container_write(c, "x", 1, 0, &err), MRQ_E_SYS, &err);
+	assert_int_equal(err.sys_errno, error);
+	check_status(mrq_container_resize(c, 5, &err), MRQ_E_SYS, &err);
+	check_status(mrq_container_commit(c, MRQ_COMMIT_DURABLE, &err), MRQ_E_SYS,
+		     &err);
+	check_ok(mrq_container_read(c, back, SIZE, 0, &len, &err), &err);
+	assert_memory_equal(back, plain, SIZE);
+	/* Storage is mended under it. */
+	refuses_writes = refuses_syncs = 0;
+	memcpy(last, plain + SIZE - 4096, sizeof(last));
+	memset(plain + SIZE - 4096, error, 4096);
+	check_ok(mrq_container_write(c, plain + SIZE - 4096, 4096, SIZE - 4096, &err),
+		 &err);
+	check_ok(mrq_container_commit(c, MRQ_COMMIT_DURABLE, &err), &err);
+	check_ok(mrq_container_settle(c, MRQ_SETTLE_SYNC, &err), &err);
+	all_there(fd, MRQ_ATTACH_READ_ONLY);
+	memcpy(plain + SIZE - 4096, last, sizeof(last));
+}
+
+static void
+a_journal_is_read_where_storage_refuses_it(void **state)
+{
+	const struct file *f = *state;
+	static const int errors[] = { ENOSPC, EDQUOT, EIO };
+
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		for (int syncs = 0; syncs < 2; syncs++) {
+			int fd MRQ_CLEANUP(mrq_close) = copy_of(f->fd);
+			*(syncs ? &refuses_syncs : &refuses_writes) = errors[i];
+			all_there(fd, MRQ_ATTACH_READ_WRITE);
+			read_but_not_changed(fd, errors[i]);
+		}
+	}
+}
+
 int
 main(void)
 {
@@ -197,6 +278,7 @@ main(void)
 		CASE(nothing_is_lost_before_the_settle),
 		CASE(any_page_of_the_header_may_be_in_place),
 		CASE(any_sector_of_the_header_may_be_in_place),
+		CASE(a_journal_is_read_where_storage_refuses_it),
 	};
 	struct mrq_error err;
 
