@@ -129,6 +129,43 @@ share_umount
 share_mount $options
 tamper "also after the next mount" older states "$W/plain/states" "${states[@]}"
 
+# A file whose writer was killed: what was synced is in a journal.
+plain_make journal 700000
+as "$ALICE" cp "$W/plain/journal" "$MNT/" || die "cannot write journal"
+share_umount
+share_mount $options
+# Nothing is brought to rest while somebody has it open for writing.
+# shellcheck disable=SC2016
+coproc writer { as "$ALICE" sh -c 'exec 9<>"$1"; echo open; read -r end' sh "$MNT/journal"; }
+read -r -t 60 -u "${writer[0]}" answer
+equal "a writer" open "$answer"
+# shellcheck disable=SC2154
+to=${writer[1]} pid=$writer_PID
+for seek in 1000 300000; do
+	head -c 9000 /dev/urandom >"$W/piece"
+	chmod 644 "$W/piece"
+	place=(bs=64K oflag=seek_bytes "seek=$seek" status=none)
+	as "$ALICE" dd if="$W/piece" of="$MNT/journal" "${place[@]}" conv=notrunc,fsync || die "cannot write"
+	dd if="$W/piece" of="$W/plain/journal" "${place[@]}" conv=notrunc
+done
+keep journal
+echo end >&"$to"
+wait "$pid"
+share_umount
+rest=$(stat -c %s "$SRC/journal")
+cp --sparse=always "$W/kept/journal" "$SRC/journal"
+share_mount $options
+tamper "a journal is read as a whole or not at all" journal journal "$W/plain/journal" "$W/kept/journal"
+share_umount
+works "and by nobody changed" cmp "$W/kept/journal" "$SRC/journal"
+share_mount $options
+as "$ALICE" truncate -s 699999 "$MNT/journal"
+truncate -s 699999 "$W/plain/journal"
+share_umount
+equal "until the next who writes" "$rest" "$(stat -c %s "$SRC/journal")"
+share_mount $options
+works "finds what was synced" as "$ALICE" cmp "$W/plain/journal" "$MNT/journal"
+
 # An older version of the whole file.
 for change in content label; do
 	f=$change.txt

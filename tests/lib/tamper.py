@@ -3,6 +3,7 @@
 
 tamper.py [OPTION...] file NAME PLAIN KEPT OTHER     flips, swaps, exchanges, cuts
 tamper.py [OPTION...] older NAME PLAIN STATE...      parts of older states, KEPT the last
+tamper.py [OPTION...] journal NAME PLAIN KEPT        flips and cuts of what a killed writer left
 tamper.py [OPTION...] deny NAME PLAIN KEPT           what does not begin like a container
 tamper.py [OPTION...] copies NAME PLAIN KEPT FOLDER  spoilt copies, for marque-fsck(1); reads nothing
 
@@ -412,6 +413,41 @@ class Spoiler:
             self.tamper(f"bit {bit}, mended", [(off, data), checksum.mend(off, data)])
         self.end(0.99)
 
+    def journal(self):
+        """What does not count shows an older state, which was seen; what counts heals the header."""
+        assert self.victim.length > self.layout.size + (1 << 20), "there is no journal"
+        self.judge.must(self.victim, "the file itself", "right")
+        header = self.victim.good(0, self.layout.header * PAGE)
+        checksum = Checksum(header)
+        pages = data_pages(self.victim, self.layout.header)
+        journal = [p for p in pages if p * PAGE > self.layout.size + (1 << 20)]
+        self.judge.series("bits of the header before a journal")
+        for bit in sample(self.rng, range(MAGIC * 8, len(header) * 8), self.sizes["body"]):
+            off, data = flipped(self.victim, bit)
+            self.tamper(f"bit {bit}", [(off, data)])
+            if not CHECKSUM <= off < CHECKSUM + 4:
+                self.tamper(f"bit {bit}, mended", [(off, data), checksum.mend(off, data)])
+        self.end()
+        self.judge.series("bits of a journal")
+        for page in journal:
+            for bit in sample(self.rng, range(PAGE * 8), self.sizes["body"] // 10):
+                self.tamper(f"bit {bit} of page {page}", [flipped(self.victim, page * PAGE * 8 + bit)])
+        self.end(0.5)
+        self.judge.series("pages of a journal swapped with others")
+        for page in journal:
+            for other in sample(self.rng, pages, self.sizes["older"]):
+                self.swap(page, other)
+        self.end(0.5)
+        self.judge.series("journal cut off")
+        first = journal[0] * PAGE
+        lengths = {p * PAGE + d for p in journal for d in (-1, 0, 1, PAGE // 2)}
+        for n in sorted(lengths | set(range(first - 5 * PAGE, first, PAGE)), reverse=True):
+            self.victim.cut(n)
+            self.judge.probe(self.victim, f"cut to {n}")
+        self.victim.restore()
+        self.end(0.5)
+        self.judge.must(self.victim, "the file itself", "right")
+
     def body_flips(self):
         """Half of them where there is something."""
         first, rng, n = self.layout.header, self.rng, self.sizes["body"]
@@ -644,7 +680,7 @@ def main():
         parser.add_argument("--" + name, required=True)
     parser.add_argument("--long", action="store_true")
     parser.add_argument("--seen", action="store_true", help="read the newest state first")
-    parser.add_argument("series", choices=("file", "older", "deny", "copies"))
+    parser.add_argument("series", choices=("file", "older", "journal", "deny", "copies"))
     parser.add_argument("name")
     parser.add_argument("plain")
     parser.add_argument("kept", nargs="+")
@@ -676,6 +712,8 @@ def main():
         spoiler.exchange(other)
         spoiler.cuts()
         controls(spoiler, victim, other, judge)
+    elif args.series == "journal":
+        spoiler.journal()
     elif args.series == "older":
         if args.seen:
             judge.must(victim, "the newest", "right")
