@@ -29,11 +29,15 @@ tamper()
 	ok "$what"
 }
 
-# plain_make NAME BYTES: plaintext; large ones are sparse, by the same holes
+# plain_make NAME BYTES: plaintext; large ones are sparse, by the same holes.  It begins with the
+# first letter of the name: one byte must not be that of another file, nor zero, which is a hole.
 plain_make()
 {
 	if [ "$2" -le 2000000 ]; then
-		head -c "$2" /dev/urandom >"$W/plain/$1"
+		{
+			printf %s "$1"
+			head -c "$2" /dev/urandom
+		} | head -c "$2" >"$W/plain/$1"
 		return
 	fi
 	python3 - "$W/plain/$1" "$2" "$(size 262144 12000000)" <<'END' || die "no plaintext"
