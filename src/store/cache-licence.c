@@ -186,7 +186,7 @@ mrq_cache_licence_get(struct mrq_cache *cache, const char *principal,
 		      struct mrq_secret_buf *ret, struct mrq_error *err)
 {
 	uint8_t name[CACHE_LICENCE_KEY];
-	MDB_txn *txn MRQ_CLEANUP(mdb_txn_abort) = NULL;
+	MDB_txn *txn MRQ_CLEANUP(mrq_env_end) = NULL;
 	struct opened opened = { 0 };
 	struct entry entry;
 	MDB_val value;
@@ -283,7 +283,7 @@ enum mrq_status
 mrq_cache_licence_each(struct mrq_cache *cache, mrq_cache_visit visit, void *arg,
 		       struct mrq_error *err)
 {
-	MDB_txn *txn MRQ_CLEANUP(mdb_txn_abort) = NULL;
+	MDB_txn *txn MRQ_CLEANUP(mrq_env_end) = NULL;
 	MDB_cursor *cursor MRQ_CLEANUP(mdb_cursor_close) = NULL;
 	MDB_val key, value;
 	bool more = true;

@@ -36,7 +36,7 @@ enum mrq_status
 mrq_cache_sequence_get(struct mrq_cache *cache, const struct mrq_guid *file_id,
 		       uint64_t *ret, struct mrq_error *err)
 {
-	MDB_txn *txn MRQ_CLEANUP(mdb_txn_abort) = NULL;
+	MDB_txn *txn MRQ_CLEANUP(mrq_env_end) = NULL;
 
 	MRQ_TRY(mrq_env_begin(cache->env, MRQ_ENV_READ, &txn, err));
 	return get_in(cache, txn, file_id, ret, err);

@@ -106,7 +106,7 @@ static enum mrq_status
 change_once(struct mrq_cache *cache, mrq_cache_step step, void *arg,
 	    struct mrq_error *err)
 {
-	MDB_txn *txn MRQ_CLEANUP(mdb_txn_abort) = NULL;
+	MDB_txn *txn MRQ_CLEANUP(mrq_env_end) = NULL;
 
 	MRQ_TRY(mrq_env_begin(cache->env, MRQ_ENV_WRITE, &txn, err));
 	MRQ_TRY(step(cache, txn, arg, err));
@@ -268,7 +268,7 @@ mrq_cache_document_get(struct mrq_cache *cache, const char *name,
 		       struct mrq_secret_buf *ret, struct mrq_error *err)
 {
 	struct document d;
-	MDB_txn *txn MRQ_CLEANUP(mdb_txn_abort) = NULL;
+	MDB_txn *txn MRQ_CLEANUP(mrq_env_end) = NULL;
 
 	MRQ_TRY(document_name(name, &d, err));
 	MRQ_TRY(mrq_env_begin(cache->env, MRQ_ENV_READ, &txn, err));

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "store/env.h"
 
+#include "base/log.h"
+
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -13,11 +15,14 @@
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct mrq_env *registry; /* guarded by registry_lock */
 
+MRQ_DEFINE_CLEANUP(mdb_txn_abort, MDB_txn *)
+
 static void
 env_free(struct mrq_env *env)
 {
 	if (env->env)
 		mdb_env_close(env->env);
+	(void)pthread_rwlock_destroy(&env->lock);
 	free(env->path);
 	free(env);
 }
@@ -53,6 +58,11 @@ mrq_env_fail(const struct mrq_env *env, int code, const char *doing,
 		return mrq_fail(err, MRQ_E_BUSY,
 				"the %s '%s' grew beyond the map of this program; "
 				"restart it",
+				env->what, env->path);
+	case MDB_PANIC:
+		return mrq_fail(err, MRQ_E_BUSY,
+				"the %s '%s' could not be written just before; try "
+				"again",
 				env->what, env->path);
 	case ENOMEM:
 		return mrq_fail(err, MRQ_E_NOMEM, "no memory for the %s '%s'",
@@ -190,8 +200,9 @@ examine(struct mrq_env *env, const struct mrq_env_options *options,
 }
 
 static int
-open_databases(struct mrq_env *env, const struct mrq_env_options *options)
+open_databases(struct mrq_env *env)
 {
+	const struct mrq_env_options *options = &env->options;
 	MDB_txn *txn MRQ_CLEANUP(mdb_txn_abort) = NULL;
 	int dead;
 	int rc = mdb_reader_check(env->env, &dead);
@@ -205,9 +216,9 @@ open_databases(struct mrq_env *env, const struct mrq_env_options *options)
 }
 
 static enum mrq_status
-open_env(struct mrq_env *env, const struct mrq_env_options *options,
-	 struct mrq_error *err)
+open_env(struct mrq_env *env, struct mrq_error *err)
 {
+	const struct mrq_env_options *options = &env->options;
 	struct stat st;
 	int fd;
 	int rc = mdb_env_create(&env->env);
@@ -222,7 +233,9 @@ open_env(struct mrq_env *env, const struct mrq_env_options *options,
 		rc = mdb_env_open(env->env, env->path,
 				  options->flags | MDB_NOSUBDIR | MDB_NOTLS, 0600);
 	if (rc == 0)
-		rc = open_databases(env, options);
+		rc = mdb_env_set_userctx(env->env, env);
+	if (rc == 0)
+		rc = open_databases(env);
 	if (rc == 0)
 		rc = mdb_env_get_fd(env->env, &fd);
 	if (rc != 0)
@@ -230,8 +243,10 @@ open_env(struct mrq_env *env, const struct mrq_env_options *options,
 	if (fstat(fd, &st) < 0)
 		return mrq_fail_sys(err, "cannot examine the %s '%s'", env->what,
 				    env->path);
-	env->dev = st.st_dev;
-	env->ino = st.st_ino;
+	if (env->dev != st.st_dev || env->ino != st.st_ino) {
+		env->dev = st.st_dev;
+		env->ino = st.st_ino;
+	}
 	return MRQ_OK;
 }
 
@@ -248,6 +263,8 @@ open_registered(const char *dir, const struct mrq_env_options *options,
 		return mrq_fail(err, MRQ_E_NOMEM, "no memory for the %s",
 				options->what);
 	}
+	(void)pthread_rwlock_init(&env->lock, NULL);
+	env->options = *options;
 	env->what = options->what;
 	env->remedy = options->remedy;
 	MRQ_TRY(examine(env, options, &already, err));
@@ -256,7 +273,7 @@ open_registered(const char *dir, const struct mrq_env_options *options,
 		*ret = already;
 		return MRQ_OK;
 	}
-	MRQ_TRY(open_env(env, options, err));
+	MRQ_TRY(open_env(env, err));
 	env->users = 1;
 	env->next = registry;
 	registry = env;
@@ -291,20 +308,104 @@ mrq_env_close(struct mrq_env *env)
 	(void)pthread_mutex_unlock(&registry_lock);
 }
 
-enum mrq_status
-mrq_env_begin(const struct mrq_env *env, enum mrq_env_access access, MDB_txn **ret,
-	      struct mrq_error *err)
+static bool
+refuses_all(MDB_env *env)
 {
-	int rc = mdb_txn_begin(env->env, NULL, access == MRQ_ENV_READ ? MDB_RDONLY : 0,
-			       ret);
+	MDB_txn *txn;
+	int rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn);
 
-	return rc == 0 ? MRQ_OK : mrq_env_fail(env, rc, "read", err);
+	if (rc == 0)
+		mdb_txn_abort(txn);
+	return rc == MDB_PANIC;
+}
+
+/* With env->lock held alone. */
+static enum mrq_status
+open_anew_held(struct mrq_env *env, struct mrq_error *err)
+{
+	if (env->env && !refuses_all(env->env)) /* another thread was first */
+		return MRQ_OK;
+	mrq_log(MRQ_LOG_WARNING, "the %s '%s' is opened anew: a write to it failed",
+		env->what, env->path);
+	if (env->env)
+		mdb_env_close(MRQ_STEAL(env->env));
+	int fd MRQ_CLEANUP(mrq_close) =
+		open(env->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return mrq_fail_sys(err, "cannot open the %s '%s'", env->what,
+				    env->path);
+	MRQ_TRY(check_content(env, fd, &st, err));
+	enum mrq_status s = open_env(env, err);
+	if (s != MRQ_OK && env->env)
+		mdb_env_close(MRQ_STEAL(env->env));
+	return s;
+}
+
+static enum mrq_status
+open_anew(struct mrq_env *env, struct mrq_error *err)
+{
+	(void)pthread_rwlock_wrlock(&env->lock);
+	enum mrq_status s = open_anew_held(env, err);
+	(void)pthread_rwlock_unlock(&env->lock);
+	return s;
+}
+
+static int
+begin(struct mrq_env *env, enum mrq_env_access access, MDB_txn **ret)
+{
+	(void)pthread_rwlock_rdlock(&env->lock);
+	int rc = MDB_PANIC;
+	if (env->env)
+		rc = mdb_txn_begin(env->env, NULL,
+				   access == MRQ_ENV_READ ? MDB_RDONLY : 0, ret);
+	if (rc != 0)
+		(void)pthread_rwlock_unlock(&env->lock);
+	return rc;
 }
 
 enum mrq_status
-mrq_env_commit(const struct mrq_env *env, MDB_txn **txn, struct mrq_error *err)
+mrq_env_begin(struct mrq_env *env, enum mrq_env_access access, MDB_txn **ret,
+	      struct mrq_error *err)
+{
+	int rc = begin(env, access, ret);
+
+	if (rc == MDB_PANIC) {
+		MRQ_TRY(open_anew(env, err));
+		rc = begin(env, access, ret);
+	}
+	return rc == 0 ? MRQ_OK : mrq_env_fail(env, rc, "read", err);
+}
+
+void
+mrq_env_end(MDB_txn *txn)
+{
+	if (!txn)
+		return;
+	struct mrq_env *env = mdb_env_get_userctx(mdb_txn_env(txn));
+	mdb_txn_abort(txn);
+	(void)pthread_rwlock_unlock(&env->lock);
+}
+
+enum mrq_status
+mrq_env_commit(struct mrq_env *env, MDB_txn **txn, struct mrq_error *err)
 {
 	int rc = mdb_txn_commit(MRQ_STEAL(*txn));
 
+	(void)pthread_rwlock_unlock(&env->lock);
 	return rc == 0 ? MRQ_OK : mrq_env_fail(env, rc, "write", err);
+}
+
+enum mrq_status
+mrq_env_last(struct mrq_env *env, uint64_t *ret, struct mrq_error *err)
+{
+	MDB_envinfo info;
+
+	(void)pthread_rwlock_rdlock(&env->lock);
+	int rc = env->env ? mdb_env_info(env->env, &info) : MDB_PANIC;
+	(void)pthread_rwlock_unlock(&env->lock);
+	if (rc != 0)
+		return mrq_env_fail(env, rc, "examine", err);
+	*ret = info.me_last_txnid;
+	return MRQ_OK;
 }

@@ -13,6 +13,7 @@
 
 #include <lmdb.h>
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,11 +33,14 @@ struct mrq_env_options {
 #define MRQ_ENV_DATABASES 4
 
 struct mrq_env {
-	MDB_env *env;
+	MDB_env *env; /* guarded by lock; NULL: could not be opened anew */
 	MDB_dbi dbi[MRQ_ENV_DATABASES]; /* in the order of options->databases */
 	char *path;
 	const char *what, *remedy;
 	bool made; /* by this open: empty */
+	/* Held shared by each transaction, alone to open anew after MDB_PANIC. */
+	pthread_rwlock_t lock;
+	struct mrq_env_options options;
 	/* Of the registry in env.c. */
 	dev_t dev;
 	ino_t ino;
@@ -61,14 +65,24 @@ enum mrq_status mrq_env_fail(const struct mrq_env *env, int code, const char *do
 			     struct mrq_error *err);
 
 enum mrq_env_access { MRQ_ENV_READ, MRQ_ENV_WRITE };
-MRQ_MUST_CHECK enum mrq_status mrq_env_begin(const struct mrq_env *env,
+/**
+ * Begin a transaction, to be ended by mrq_env_commit or mrq_env_end in the same thread.  After a
+ * failed write of its meta page LMDB refuses all: then the file is examined and opened anew.
+ */
+MRQ_MUST_CHECK enum mrq_status mrq_env_begin(struct mrq_env *env,
 					     enum mrq_env_access access, MDB_txn **ret,
 					     struct mrq_error *err);
-MRQ_DEFINE_CLEANUP(mdb_txn_abort, MDB_txn *)
+/** Give up a transaction; NULL is none. */
+void mrq_env_end(MDB_txn *txn);
+MRQ_DEFINE_CLEANUP(mrq_env_end, MDB_txn *)
 MRQ_DEFINE_CLEANUP(mdb_cursor_close, MDB_cursor *)
 /** Commit and leave NULL behind. */
-MRQ_MUST_CHECK enum mrq_status mrq_env_commit(const struct mrq_env *env, MDB_txn **txn,
+MRQ_MUST_CHECK enum mrq_status mrq_env_commit(struct mrq_env *env, MDB_txn **txn,
 					      struct mrq_error *err);
+
+/** The number of the last transaction that was committed. */
+MRQ_MUST_CHECK enum mrq_status mrq_env_last(struct mrq_env *env, uint64_t *ret,
+					    struct mrq_error *err);
 
 /**
  * Examine the structure of an LMDB file, page by page, without LMDB, which trusts it and would crash

@@ -24,7 +24,7 @@ struct mrq_state {
 };
 
 struct mrq_state_txn {
-	const struct mrq_env *env;
+	struct mrq_env *env;
 	MDB_txn *txn;
 	bool writes;
 };
@@ -102,7 +102,7 @@ mrq_state_open(const char *dir, enum mrq_state_open mode, struct mrq_state **ret
 		.databases = databases,
 	};
 	struct mrq_env *env MRQ_CLEANUP(mrq_env_close) = NULL;
-	MDB_txn *txn MRQ_CLEANUP(mdb_txn_abort) = NULL;
+	MDB_txn *txn MRQ_CLEANUP(mrq_env_end) = NULL;
 
 	MRQ_TRY(mrq_env_open(dir, &options, &env, err));
 	MRQ_TRY(mrq_env_begin(env, MRQ_ENV_WRITE, &txn, err));
@@ -156,7 +156,7 @@ mrq_state_abort(struct mrq_state_txn *txn)
 {
 	if (!txn)
 		return;
-	mdb_txn_abort(txn->txn);
+	mrq_env_end(txn->txn);
 	free(txn);
 }
 
@@ -268,11 +268,5 @@ mrq_state_each(struct mrq_state_txn *txn, const char *collection, mrq_state_visi
 enum mrq_status
 mrq_state_epoch(struct mrq_state *state, uint64_t *ret, struct mrq_error *err)
 {
-	MDB_envinfo info;
-	int rc = mdb_env_info(state->env->env, &info);
-
-	if (rc != 0)
-		return mrq_env_fail(state->env, rc, "examine", err);
-	*ret = info.me_last_txnid;
-	return MRQ_OK;
+	return mrq_env_last(state->env, ret, err);
 }
