@@ -2,6 +2,7 @@
 #include "internal.h"
 
 #include <openssl/crypto.h>
+#include <openssl/kdf.h>
 #include <pthread.h>
 #include <sodium.h>
 
@@ -39,6 +40,30 @@ kwp_new(void)
 	return MRQ_STEAL(kwp);
 }
 
+/*
+ * OpenSSL learns the algorithms of a kind when one of them is first asked for, and if there was no
+ * memory just then it never learns the rest: so while there is.
+ */
+static bool
+know_all(void)
+{
+	EVP_KEYMGMT *keys = EVP_KEYMGMT_fetch(NULL, "EC", NULL);
+	EVP_SIGNATURE *signs = EVP_SIGNATURE_fetch(NULL, "ECDSA", NULL);
+	EVP_KEYEXCH *agrees = EVP_KEYEXCH_fetch(NULL, "ECDH", NULL);
+	EVP_MAC *macs = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	EVP_KDF *derives = EVP_KDF_fetch(NULL, "HKDF", NULL);
+	EVP_RAND *draws = EVP_RAND_fetch(NULL, "CTR-DRBG", NULL);
+	bool all = keys && signs && agrees && macs && derives && draws;
+
+	EVP_RAND_free(draws);
+	EVP_KDF_free(derives);
+	EVP_MAC_free(macs);
+	EVP_KEYEXCH_free(agrees);
+	EVP_SIGNATURE_free(signs);
+	EVP_KEYMGMT_free(keys);
+	return all;
+}
+
 static void
 start(void)
 {
@@ -62,6 +87,10 @@ start(void)
 	if (!algorithms.gcm || !algorithms.kw || !algorithms.kwp ||
 	    !algorithms.sha256) {
 		missing = "AES-256 and SHA-256 of OpenSSL";
+		return;
+	}
+	if (!know_all()) {
+		missing = "ECDSA, ECDH, HMAC and HKDF of OpenSSL";
 		return;
 	}
 	if (pthread_key_create(&kwp_key, kwp_exit) != 0 || !(shared = kwp_new()))
