@@ -13,12 +13,14 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <sys/xattr.h>
 
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -409,9 +411,9 @@ act_marque(struct act_file *f, const char *verb, const char *path)
 	char text[4096];
 	bool mounted = the_mount >= 0;
 
+	/* On the mount, too: it may write to the state folder. */
 	(void)snprintf(text, sizeof(text), "%s %s %s '%s/%s' >&2",
-		       mounted ? "" : setting("CRASH_RECORDED"),
-		       setting("CRASH_MARQUE"), verb,
+		       setting("CRASH_RECORDED"), setting("CRASH_MARQUE"), verb,
 		       mounted ? mount_point : setting("CRASH_SOURCE"), path);
 	tell_file(CRASH_WILL_LABEL, f);
 	command(text);
@@ -432,6 +434,18 @@ act_unmount(void)
 	command(setting("CRASH_UMOUNT"));
 }
 
+static void
+kill_and_wait(pid_t pid)
+{
+	struct pollfd end = { .fd = (int)syscall(SYS_pidfd_open, pid, 0),
+			      .events = POLLIN };
+
+	must(end.fd >= 0, "the daemon");
+	must(kill(pid, SIGKILL) == 0, "kill");
+	must(poll(&end, 1, 60000) == 1, "the daemon does not die");
+	(void)close(end.fd);
+}
+
 void
 act_remount(void)
 {
@@ -439,9 +453,11 @@ act_remount(void)
 
 	must(pid, "who serves the mount?");
 	(void)close(the_mount);
-	must(kill((pid_t)strtol(pid + 6, NULL, 10), SIGKILL) == 0, "kill");
+	/* No call may be under way, done and not yet recorded. */
+	crash_log_lock(the_log);
+	kill_and_wait((pid_t)strtol(pid + 6, NULL, 10));
+	crash_log_unlock(the_log);
 	must(umount2(mount_point, MNT_DETACH) == 0, "unmount");
-	atomic_store(&the_log->lock, 0); /* it may have died with it */
 	command(setting("CRASH_MOUNT"));
 	the_mount = open(mount_point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	must(the_mount >= 0, mount_point);

@@ -25,7 +25,7 @@ export CRASH_RECORDED="MARQUE_CRASH_LOG=$log LD_PRELOAD=$recorder" CRASH_SOURCE=
 export CRASH_MOUNT="$CRASH_RECORDED $CRASH_MARQUE mount $SRC $MNT"
 
 # Others on the machine look at mounts, and keep one busy for a moment.
-export CRASH_UMOUNT="i=0; until $CRASH_MARQUE umount $MNT || ! mountpoint -q $MNT || [ \$i -gt 300 ]; do
+export CRASH_UMOUNT="i=0; until env \$([ ! -e $log ] || echo $CRASH_RECORDED) $CRASH_MARQUE umount $MNT || ! mountpoint -q $MNT || [ \$i -gt 300 ]; do
 	i=\$((i + 1)); sleep 0.2; done; ! mountpoint -q $MNT"
 
 unmount()

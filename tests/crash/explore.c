@@ -4,7 +4,8 @@
  *
  *	explore begin SOURCE STATE LOG   make a log, with the trees as they are in front
  *	explore on|off LOG           let the recorder record, or not
- *	explore fail LOG N WITH      let call number N fail, with an errno or "short"
+ *	explore fail LOG N WITH WHAT let call number N fail, with an errno or "short"; WHAT is
+ *	                             "source", "state", "lmdb" or "memory"
  *	explore failed LOG           tell how many calls there were, and whether it failed
  *	explore judge SOURCE LOG STATE CONFIG SCRATCH [MUTANT]
  *	                             make all states that the log allows, and open them;
@@ -95,15 +96,15 @@ log_tree(struct crash_log *log, const char *root)
 	history_clear(&h);
 }
 
-/* Let no call on the state folder fail. */
+/* What to tell calls on the state folder by. */
 static void
-spare(struct crash_log *log, const char *state)
+know_state(struct crash_log *log, const char *state)
 {
 	struct history h;
 
 	history_begin(&h, state);
-	for (size_t i = 0; i < h.n_objects && i < CRASH_SPARED_MAX; i++)
-		log->spared[i] = h.objects[i].ino;
+	for (size_t i = 0; i < h.n_objects && i < CRASH_STATE_MAX; i++)
+		log->state[i] = h.objects[i].ino;
 	history_clear(&h);
 }
 
@@ -119,7 +120,7 @@ begin(const char *source, const char *state, const char *path)
 	log->dev = st.st_dev;
 	log_tree(log, source);
 	log_tree(log, state);
-	spare(log, state);
+	know_state(log, state);
 	crash_log_add(log, &done, NULL, NULL, NULL, 0);
 }
 
@@ -138,9 +139,22 @@ read_history(const char *source, const struct crash_log *log, struct history *re
 	history_add(ret, log);
 }
 
+enum part_of_tree {
+	TREE_ALL,
+	TREE_DATABASES /* what else a state folder has is mapped */
+};
+
+static bool
+belongs(enum part_of_tree part, const char *name)
+{
+	size_t len = strlen(name);
+
+	return part == TREE_ALL || (len > 4 && strcmp(name + len - 4, ".mdb") == 0);
+}
+
 /* All calls together make the tree that is there: nothing escaped the recorder. */
 static bool
-complete(const struct history *h, const char *source)
+complete(const struct history *h, const char *source, enum part_of_tree part)
 {
 	struct frontier f;
 	struct history now;
@@ -150,11 +164,13 @@ complete(const struct history *h, const char *source)
 	for (size_t i = 0; i < h->n_steps; i++)
 		disk_apply(&f.durable, h, i, PART_ALL, NULL);
 	history_begin(&now, source);
-	if (now.start.n_names != f.durable.n_names)
+	if (part == TREE_ALL && now.start.n_names != f.durable.n_names)
 		same = false;
 	for (size_t i = 0; i < now.start.n_names; i++) {
 		const struct name *n = &now.start.names[i];
 		size_t folder = 0;
+		if (!belongs(part, n->name))
+			continue;
 		for (size_t k = 0; k < h->n_objects; k++)
 			if (h->objects[k].ino == now.objects[n->folder].ino)
 				folder = k;
@@ -284,7 +300,9 @@ judge(char **argv, const char *mutant)
 	}
 	read_history(argv[0], log, &h);
 	read_history(argv[2], log, &state);
-	if (!complete(&h, argv[0]) || plaintext_escapes(&h)) {
+	/* The reader below changes the state: no second look is at what the log ends with. */
+	if (!complete(&h, argv[0], TREE_ALL) || plaintext_escapes(&h) ||
+	    (!mutant && !complete(&state, argv[2], TREE_DATABASES))) {
 		(void)puts("# the record is not complete, or holds plaintext");
 		return 2;
 	}
@@ -342,6 +360,23 @@ errno_of(const char *name)
 	return 0;
 }
 
+static unsigned
+what_of(const char *name)
+{
+	static const char *const all[] = {
+		[CRASH_FAIL_SOURCE] = "source",
+		[CRASH_FAIL_STATE] = "state",
+		[CRASH_FAIL_LMDB] = "lmdb",
+		[CRASH_FAIL_MEMORY] = "memory",
+	};
+
+	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (strcmp(all[i], name) == 0)
+			return i;
+	die(name);
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -353,8 +388,9 @@ main(int argc, char **argv)
 		atomic_store(&open_log(argv[2], false)->on, argv[1][1] == 'n');
 		return 0;
 	}
-	if (argc == 5 && strcmp(argv[1], "fail") == 0) {
+	if (argc == 6 && strcmp(argv[1], "fail") == 0) {
 		struct crash_log *log = open_log(argv[2], false);
+		atomic_store(&log->fail_what, what_of(argv[5]));
 		atomic_store(&log->counted, 0);
 		atomic_store(&log->fail_errno, errno_of(argv[4]));
 		atomic_store(&log->fail_at, (unsigned)strtoul(argv[3], NULL, 10));
@@ -369,7 +405,7 @@ main(int argc, char **argv)
 	if (argc >= 7 && strcmp(argv[1], "judge") == 0)
 		return judge(argv + 2, argc > 7 ? argv[7] : NULL);
 	(void)fputs("usage: explore begin SOURCE STATE LOG | on LOG | off LOG |\n"
-		    "       fail LOG N ERRNO | failed LOG |\n"
+		    "       fail LOG N ERRNO WHAT | failed LOG |\n"
 		    "       judge SOURCE LOG STATE CONFIG SCRATCH [MUTANT]\n",
 		    stderr);
 	return 99;

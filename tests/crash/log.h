@@ -13,13 +13,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CRASH_LOG_ENV    "MARQUE_CRASH_LOG"
-#define CRASH_LOG_MAGIC  UINT64_C(0x31474f4c48535243)
-#define CRASH_LOG_BYTES  (UINT64_C(512) << 20)
-#define CRASH_NAME_MAX   4096u
-#define CRASH_SECTOR     512u
-#define CRASH_SPARED_MAX 32u
-#define CRASH_SHORT      9999u /* as fail_errno: half of a write is done */
+#define CRASH_LOG_ENV   "MARQUE_CRASH_LOG"
+#define CRASH_LOG_MAGIC UINT64_C(0x31474f4c48535243)
+#define CRASH_LOG_BYTES (UINT64_C(512) << 20)
+#define CRASH_NAME_MAX  4096u
+#define CRASH_SECTOR    512u
+#define CRASH_STATE_MAX 32u
+#define CRASH_SHORT     9999u /* as fail_errno: half of a write is done */
+
+enum crash_fail {
+	CRASH_FAIL_SOURCE, /* calls on files and folders, but for those of the state folder */
+	CRASH_FAIL_STATE,  /* these: licence cache, authority, audit log */
+	CRASH_FAIL_LMDB,   /* what takes room in LMDB's map: it is full */
+	CRASH_FAIL_MEMORY, /* allocations */
+};
 
 enum crash_kind {
 	/* calls; ino is that of the file, or of the folder of a name */
@@ -77,11 +84,11 @@ struct crash_log {
 	uint64_t used;        /* bytes; guarded by lock, as the rest */
 	uint64_t n;           /* records */
 	/*
-	 * One call to fail: number fail_at of those counted, with fail_errno; those on
-	 * `spared` are not counted.
+	 * One call to fail: number fail_at of those counted, with fail_errno; counted are
+	 * those of enum crash_fail fail_what.
 	 */
-	atomic_uint fail_at, fail_errno, counted, failed;
-	uint64_t spared[CRASH_SPARED_MAX];
+	atomic_uint fail_at, fail_errno, fail_what, counted, failed;
+	uint64_t state[CRASH_STATE_MAX]; /* inodes of the state folder */
 	_Alignas(8) char bytes[];
 };
 

@@ -9,7 +9,7 @@
 #undef _FILE_OFFSET_BITS
 #undef _FORTIFY_SOURCE
 
-#include "log.h"
+#include "recorder.h"
 
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -25,8 +25,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define EXPORT __attribute__((visibility("default")))
 
 static struct crash_log *recording;
 
@@ -57,7 +55,7 @@ find_raw(void)
 }
 #define RAW(number, ...) (find_raw()(number, __VA_ARGS__))
 
-static struct crash_log *
+struct crash_log *
 the_log(void)
 {
 	return recording && atomic_load(&recording->on) ? recording : NULL;
@@ -70,14 +68,23 @@ of_interest(const struct crash_log *log, int fd, struct stat *ret)
 	       (S_ISREG(ret->st_mode) || S_ISDIR(ret->st_mode));
 }
 
+bool
+is_the_one(struct crash_log *log, enum crash_fail what)
+{
+	return atomic_load(&log->fail_what) == what &&
+	       atomic_fetch_add(&log->counted, 1) + 1 == atomic_load(&log->fail_at);
+}
+
 /* Caller holds the lock.  Is this the call that is to fail? */
 static bool
 is_to_fail(struct crash_log *log, uint64_t ino)
 {
-	for (size_t i = 0; i < CRASH_SPARED_MAX; i++)
-		if (log->spared[i] == ino)
-			return false;
-	return atomic_fetch_add(&log->counted, 1) + 1 == atomic_load(&log->fail_at);
+	enum crash_fail what = CRASH_FAIL_SOURCE;
+
+	for (size_t i = 0; i < CRASH_STATE_MAX; i++)
+		if (log->state[i] == ino)
+			what = CRASH_FAIL_STATE;
+	return is_the_one(log, what);
 }
 
 /* Then errno is set.  (A call that is no write cannot be short.) */
