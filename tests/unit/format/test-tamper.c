@@ -252,6 +252,15 @@ swapped_blocks_and_tag_pages(void **state)
 	assert_int_equal(outcome(f), MRQ_E_DAMAGED);
 }
 
+/* What is past the end of the file is zeros: these may be missing. */
+static bool
+is_zeros(const struct file *f, size_t from)
+{
+	while (from < f->len && f->bytes[from] == 0)
+		from++;
+	return from == f->len;
+}
+
 static void
 the_tail_cut_off_anywhere(void **state)
 {
@@ -259,7 +268,10 @@ the_tail_cut_off_anywhere(void **state)
 
 	for (size_t len = f->len - 1; len > 0; len = len * 7 / 8) {
 		assert_int_equal(ftruncate(f->fd, (off_t)len), 0);
-		assert_int_not_equal(outcome(f), MRQ_OK);
+		if (is_zeros(f, len))
+			assert_int_equal(outcome(f), MRQ_OK);
+		else
+			assert_int_not_equal(outcome(f), MRQ_OK);
 		restore(f);
 	}
 }
