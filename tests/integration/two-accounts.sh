@@ -66,4 +66,4 @@ tamper "a record that was removed is pointed at" "$victim" sed "${victim}d" "$lo
 tamper "a record that was edited is pointed at" "$victim" sed "${victim}s/EACCES\|secret/public/" "$log"
 tamper "two records in another order are pointed at" "$victim" sed -n "${victim}{h;n;G};p" "$log"
 tamper "a record that was added is pointed at" "$victim" sed "${victim}p" "$log"
-tamper "a digit in a number is enough" "$victim" sed "${victim}s/\"pid\":[0-9]/\"pid\":9/" "$log"
+tamper "a digit in a number is enough" "$victim" sed "${victim}s/\"pid\":/\"pid\":9/" "$log"
