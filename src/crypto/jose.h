@@ -10,6 +10,7 @@
 #include <jansson.h>
 #include <openssl/ec.h>
 
+#include "guarded.h"
 #include "keyring.h"
 #include "p256.h"
 
@@ -29,7 +30,7 @@ struct mrq_public_key {
 };
 
 struct mrq_private_key {
-	uint8_t *scalar; /* sodium_malloc; readable while n_users > 0 */
+	struct mrq_guarded scalar; /* readable while n_users > 0 */
 	uint8_t point[MRQ_POINT_BYTES];
 	char kid[MRQ_KID_TEXT];
 	pthread_mutex_t lock;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "keyring.h"
 
-#include <sodium.h>
-
 #include "jose.h"
 #include "seal.h"
 
@@ -35,8 +33,8 @@ private_key_new(void)
 	if (!key)
 		return NULL;
 	(void)pthread_mutex_init(&key->lock, NULL);
-	key->scalar = sodium_malloc(MRQ_P256_BYTES);
-	if (!key->scalar) {
+	mrq_guarded_init(&key->scalar, MRQ_P256_BYTES);
+	if (!key->scalar.bytes) {
 		mrq_private_key_free(key);
 		return NULL;
 	}
@@ -48,7 +46,7 @@ mrq_private_key_free(struct mrq_private_key *key)
 {
 	if (!key)
 		return;
-	sodium_free(key->scalar); /* wipes it */
+	mrq_guarded_clear(&key->scalar);
 	(void)pthread_mutex_destroy(&key->lock);
 	free(key);
 }
@@ -56,9 +54,9 @@ mrq_private_key_free(struct mrq_private_key *key)
 static enum mrq_status
 complete(struct mrq_private_key *key, struct mrq_error *err)
 {
-	MRQ_TRY(mrq_p256_public_point(key->scalar, key->point, err));
+	MRQ_TRY(mrq_p256_public_point(key->scalar.bytes, key->point, err));
 	mrq_jwk_thumbprint(key->point, key->kid);
-	if (sodium_mprotect_noaccess(key->scalar) < 0)
+	if (!mrq_guarded_set(&key->scalar, MRQ_GUARD_CLOSED))
 		return mrq_fail_sys(err, "cannot protect a private key");
 	return MRQ_OK;
 }
@@ -69,7 +67,7 @@ open_scalar(struct mrq_private_key *key)
 {
 	(void)pthread_mutex_lock(&key->lock);
 	if (key->n_users++ == 0)
-		mrq_must(sodium_mprotect_readonly(key->scalar) == 0);
+		mrq_must(mrq_guarded_set(&key->scalar, MRQ_GUARD_READ));
 	(void)pthread_mutex_unlock(&key->lock);
 }
 
@@ -78,7 +76,7 @@ close_scalar(struct mrq_private_key *key)
 {
 	(void)pthread_mutex_lock(&key->lock);
 	if (--key->n_users == 0)
-		mrq_must(sodium_mprotect_noaccess(key->scalar) == 0);
+		mrq_must(mrq_guarded_set(&key->scalar, MRQ_GUARD_CLOSED));
 	(void)pthread_mutex_unlock(&key->lock);
 }
 
@@ -94,7 +92,8 @@ mrq_private_key_pkey(const struct mrq_private_key *key, EVP_PKEY **ret,
 		     struct mrq_error *err)
 {
 	open_scalar(mutable_key(key));
-	enum mrq_status s = mrq_p256_private_pkey(key->scalar, key->point, ret, err);
+	enum mrq_status s =
+		mrq_p256_private_pkey(key->scalar.bytes, key->point, ret, err);
 	close_scalar(mutable_key(key));
 	return s;
 }
@@ -107,7 +106,7 @@ mrq_private_key_generate(struct mrq_private_key **ret, struct mrq_error *err)
 		private_key_new();
 	if (!key)
 		return mrq_fail(err, MRQ_E_NOMEM, "no memory for a private key");
-	MRQ_TRY(mrq_p256_generate(key->scalar, err));
+	MRQ_TRY(mrq_p256_generate(key->scalar.bytes, err));
 	MRQ_TRY(complete(key, err));
 	*ret = MRQ_STEAL(key);
 	return MRQ_OK;
@@ -124,7 +123,7 @@ mrq_private_key_seal(const struct mrq_private_key *key,
 	if (!sealed)
 		return mrq_fail(err, MRQ_E_NOMEM, "no memory for a sealed key");
 	open_scalar(mutable_key(key));
-	mrq_p256_export(key->scalar, be);
+	mrq_p256_export(key->scalar.bytes, be);
 	close_scalar(mutable_key(key));
 	sealed[0] = SEALED_VERSION;
 	mrq_seal(under, be, sizeof(be), sealed_aad, sizeof(sealed_aad) - 1, sealed + 1);
@@ -154,7 +153,7 @@ mrq_private_key_unseal(const uint8_t *data, size_t len,
 		return mrq_fail(err, MRQ_E_NOMEM, "no memory for a private key");
 	MRQ_TRY(mrq_unseal(under, data + 1, len - 1, sealed_aad, sizeof(sealed_aad) - 1,
 			   be, err));
-	enum mrq_status s = mrq_p256_import(be, key->scalar, err);
+	enum mrq_status s = mrq_p256_import(be, key->scalar.bytes, err);
 	mrq_wipe(be, sizeof(be));
 	MRQ_TRY(s);
 	MRQ_TRY(complete(key, err));

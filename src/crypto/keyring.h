@@ -4,7 +4,7 @@
 
 /*
  * Key pairs and the JOSE forms.  A private key is a handle: today software keys (P-256,
- * in sodium_malloc memory, noaccess between uses), later PKCS#11 tokens.  Nobody outside
+ * in guarded memory, without access between uses), later PKCS#11 tokens.  Nobody outside
  * crypto/ sees its bytes.
  *
  *   JWS  RFC 7515, compact, ES256; protected header {"alg","kid","typ"}

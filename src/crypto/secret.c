@@ -2,7 +2,7 @@
 /*
  * The arena: chunks of locked pages, cut into units.  What a caller gets is a run of units;
  * the books are kept outside, so that a chunk holds nothing but secrets and zeros (also
- * after a fork, which wipes it).
+ * after a fork, whose child finds zeros).
  */
 #include "secret.h"
 
@@ -13,7 +13,11 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
 #include <string.h>
+
+#include "guarded.h"
 
 #define UNIT        64
 #define CHUNK_UNITS 512 /* 32 KiB: fits twice into the smallest usual RLIMIT_MEMLOCK */
@@ -24,6 +28,7 @@ struct chunk {
 	uint8_t *base;
 	size_t n_free;
 	size_t next; /* where the last search ended */
+	bool hidden;
 	uint16_t run
 		[CHUNK_UNITS]; /* units of the run that begins here; INSIDE; 0 free */
 };
@@ -33,8 +38,21 @@ static pthread_mutex_t arena_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct chunk *chunks[CHUNKS_MAX]; /* guarded by arena_lock */
 static size_t n_chunks;                  /* guarded by arena_lock */
 
+/* Memory that even the kernel has no address of: no dump, debugger or hibernation finds it.  The child
+ * of a fork would share it: it gets none, and zeros from zeros_for_child(). */
 static uint8_t *
-map_pages(void)
+map_hidden(void)
+{
+	void *p = mrq_hidden_map(NULL, CHUNK_BYTES);
+	if (p && madvise(p, CHUNK_BYTES, MADV_DONTFORK) < 0) {
+		(void)munmap(p, CHUNK_BYTES);
+		return NULL;
+	}
+	return p;
+}
+
+static uint8_t *
+map_locked(void)
 {
 	void *p = mmap(NULL, CHUNK_BYTES, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -49,6 +67,49 @@ map_pages(void)
 	return p;
 }
 
+/* In the child, whose only thread forked: nobody else changes the table. */
+static void
+zeros_for_child(void)
+{
+	for (size_t i = 0; i < n_chunks; i++) {
+		if (chunks[i]->hidden &&
+		    mmap(chunks[i]->base, CHUNK_BYTES, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+			abort();
+	}
+}
+
+static void
+lock_for_fork(void)
+{
+	(void)pthread_mutex_lock(&arena_lock);
+}
+
+static void
+unlock_after_fork(void)
+{
+	(void)pthread_mutex_unlock(&arena_lock);
+}
+
+static void
+unlock_in_child(void)
+{
+	zeros_for_child();
+	(void)pthread_mutex_unlock(&arena_lock);
+}
+
+/* Arena lock held. */
+static bool
+fork_is_watched(void)
+{
+	static bool watched;
+
+	if (!watched)
+		watched = pthread_atfork(lock_for_fork, unlock_after_fork,
+					 unlock_in_child) == 0;
+	return watched;
+}
+
 /* Arena lock held. */
 static struct chunk *
 add_chunk(void)
@@ -57,7 +118,11 @@ add_chunk(void)
 		return NULL;
 
 	struct chunk *c MRQ_CLEANUP(free) = calloc(1, sizeof(*c));
-	if (!c || !(c->base = map_pages()))
+	if (!c)
+		return NULL;
+	c->base = fork_is_watched() ? map_hidden() : NULL;
+	c->hidden = c->base != NULL;
+	if (!c->hidden && !(c->base = map_locked()))
 		return NULL;
 	c->n_free = CHUNK_UNITS;
 	chunks[n_chunks++] = c;

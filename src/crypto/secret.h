@@ -54,8 +54,9 @@ void mrq_data_key_random(struct mrq_data_key *ret);
 void mrq_seal_key_random(struct mrq_seal_key *ret);
 
 /**
- * Wiped-on-free memory from one locked (mlock, MADV_DONTDUMP, MADV_WIPEONFORK) arena; for file
- * and licence keys.  NULL when the arena cannot grow (RLIMIT_MEMLOCK).  Thread-safe.  A child
+ * Wiped-on-free memory from one arena, for file and licence keys: memfd_secret where the kernel has
+ * it, so that not even root's debugger or a hibernation sees it, else mlock, MADV_DONTDUMP and
+ * MADV_WIPEONFORK.  NULL when the arena cannot grow (RLIMIT_MEMLOCK).  Thread-safe.  A child
  * finds zeros there and its memory unlocked: a daemon forks before it takes its first key.
  */
 void *mrq_secret_alloc(size_t len);

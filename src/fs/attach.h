@@ -9,8 +9,9 @@
   * 2. When users fall to 0 the stamp is taken; one that differs later, without a change of ours (writes),
  *    means that somebody changed the file behind the mount, and the inode gets a new node id.  Those who
  *    read the old one then go on with what they have.
- * 3. A mrq_file without users stays attached, among the last MRQ_ATTACHED_MAX (fewer where
- *    descriptors are few), so that a warm open costs no I/O; one that is not settled stays until it is.
+ * 3. A mrq_file without users stays attached for some seconds, among the last MRQ_ATTACHED_MAX (fewer
+ *    where descriptors are few), so that a warm open costs no I/O; one that is not settled stays until
+ *    it is.  The file's keys leave memory with it.
  */
 #include "inode.h"
 

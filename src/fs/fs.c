@@ -124,7 +124,9 @@ mrq_fs_start(struct mrq_fs *fs, struct fuse_session *se, struct mrq_error *err)
 enum mrq_status
 mrq_fs_flush(struct mrq_fs *fs, struct mrq_error *err)
 {
-	return mrq_settle_all(fs, err);
+	enum mrq_status st = mrq_settle_all(fs, err);
+	mrq_settle_let_go(fs);
+	return st;
 }
 
 static bool

@@ -86,7 +86,8 @@ struct mrq_inode {
 		metadata; /* owner, mode or attributes changed since the last fsync */
 
 	struct mrq_inode *lru_next, *lru_prev; /* guarded by settler.lock */
-	bool in_lru, warm;                     /* guarded by settler.lock */
+	bool in_lru;                           /* guarded by settler.lock */
+	time_t idle_since;                     /* monotonic; guarded by settler.lock */
 	struct mrq_inode *unsettled_next;      /* guarded by settler.lock */
 	bool unsettled;                        /* guarded by settler.lock */
 };

@@ -126,6 +126,7 @@ static const char *const allowed[] = {
 	"madvise",
 	"membarrier",
 	"memfd_create",
+	"memfd_secret",
 	"mincore",
 	"mlock",
 	"mlock2",

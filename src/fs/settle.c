@@ -73,6 +73,14 @@ mrq_settle_later(struct mrq_fs *fs, struct mrq_inode *ino)
 	(void)pthread_mutex_unlock(&s->lock);
 }
 
+static time_t
+monotonic(void)
+{
+	struct timespec now;
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
 /** Caller holds s->lock. */
 static void
 warm_append(struct mrq_settler *s, struct mrq_inode *ino)
@@ -85,6 +93,7 @@ warm_append(struct mrq_settler *s, struct mrq_inode *ino)
 		s->oldest = ino;
 	s->newest = ino;
 	ino->in_lru = true;
+	ino->idle_since = monotonic();
 	s->n_warm++;
 }
 
@@ -344,13 +353,14 @@ turn(struct mrq_settler *s)
 	}
 }
 
-/** Take the oldest one above the bound out of the list, with a reference. */
+/** Take the oldest one out of the list, with a reference, if it is above the bound or idle since. */
 static struct mrq_inode *
-pop_oldest(struct mrq_settler *s)
+pop_oldest(struct mrq_settler *s, time_t since)
 {
 	struct mrq_inode *ino = NULL;
 	(void)pthread_mutex_lock(&s->lock);
-	while (s->n_warm > s->warm_max && !ino) {
+	while (!ino && s->oldest &&
+	       (s->n_warm > s->warm_max || s->oldest->idle_since <= since)) {
 		ino = s->oldest;
 		warm_remove(s, ino);
 		if (!mrq_inode_try_ref(ino))
@@ -360,14 +370,21 @@ pop_oldest(struct mrq_settler *s)
 	return ino;
 }
 
+/** The keys of a file leave memory with it. */
 static void
-trim(struct mrq_settler *s)
+trim(struct mrq_settler *s, time_t since)
 {
 	struct mrq_inode *ino;
-	while ((ino = pop_oldest(s)) != NULL) {
+	while ((ino = pop_oldest(s, since)) != NULL) {
 		mrq_attach_trim(ino);
 		mrq_inode_unref(s->fs, ino, 1);
 	}
+}
+
+void
+mrq_settle_let_go(struct mrq_fs *fs)
+{
+	trim(fs->settler, monotonic());
 }
 
 static bool
@@ -439,7 +456,7 @@ run(void *arg)
 			(void)clock_gettime(CLOCK_MONOTONIC, &until);
 			until.tv_sec += s->fs->options.settle_seconds;
 		}
-		trim(s);
+		trim(s, monotonic() - (time_t)s->fs->options.settle_seconds);
 		relieve(s);
 	}
 	return NULL;

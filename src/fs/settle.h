@@ -23,7 +23,7 @@ void mrq_settler_free(struct mrq_settler *s);
 void mrq_settle_later(struct mrq_fs *fs, struct mrq_inode *ino);
 /** The table holds more than half of the descriptors that there are. */
 void mrq_settle_crowded(struct mrq_fs *fs);
-/** A file without users stays attached for a while. */
+/** A file without users stays attached for the pause between two turns, its keys in memory. */
 void mrq_settle_warm(struct mrq_fs *fs, struct mrq_inode *ino);
 /** The inode goes away. */
 void mrq_settle_forget(struct mrq_fs *fs, struct mrq_inode *ino);
@@ -35,6 +35,8 @@ size_t mrq_settle_waiting(struct mrq_fs *fs);
  */
 MRQ_MUST_CHECK enum mrq_status mrq_settle_now(struct mrq_fs *fs, struct mrq_inode *ino,
 					      struct mrq_error *err);
+/** Files that nobody uses and that are settled: neither they nor their keys stay in memory. */
+void mrq_settle_let_go(struct mrq_fs *fs);
 /** All files that are attached; one syncfs.  The first failure. */
 MRQ_MUST_CHECK enum mrq_status mrq_settle_all(struct mrq_fs *fs, struct mrq_error *err);
 

@@ -189,7 +189,7 @@ scalar_is_out_of_reach_between_uses(void **state)
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		(void)signal(SIGSEGV, SIG_DFL);
-		_exit(*(volatile uint8_t *)key->scalar & 0);
+		_exit(*(volatile uint8_t *)key->scalar.bytes & 0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFSIGNALED(status));

@@ -2,7 +2,11 @@
 #include "crypto/secret.h"
 
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "check.h"
 
@@ -93,6 +97,29 @@ a_fork_gets_zeros(void **state)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	assert_int_equal(p[31], 0xee);
+	mrq_secret_free(p);
+}
+
+/* As a debugger or a dump by root reads it.  The heap is a control. */
+static void
+no_dump_shows_it(void **state)
+{
+	uint8_t *p = mrq_secret_alloc(32), *q = malloc(32), seen[32] = { 0 };
+	int mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+	int secret = (int)syscall(SYS_memfd_secret, O_CLOEXEC);
+
+	(void)state;
+	if (mem < 0 || secret < 0)
+		skip();
+	(void)close(secret);
+	memset(p, 0xee, 32);
+	memset(q, 0xdd, 32);
+	assert_int_equal(pread(mem, seen, 32, (off_t)(uintptr_t)q), 32);
+	assert_memory_equal(seen, q, 32);
+	assert_true(pread(mem, seen, 32, (off_t)(uintptr_t)p) < 0);
+	assert_memory_equal(seen, q, 32);
+	(void)close(mem);
+	free(q);
 	mrq_secret_free(p);
 }
 
@@ -196,6 +223,7 @@ main(void)
 		cmocka_unit_test(random_run),
 		cmocka_unit_test(absurd_sizes_get_null),
 		cmocka_unit_test(a_fork_gets_zeros),
+		cmocka_unit_test(no_dump_shows_it),
 		cmocka_unit_test(without_lockable_memory_there_is_null),
 		cmocka_unit_test(buffers_are_text_and_go_away),
 		cmocka_unit_test(wipe_and_equal),
